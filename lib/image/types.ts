@@ -1,0 +1,66 @@
+/** Pictures and volumes in memory. Readers and writers of single formats live beside this file. */
+
+/** What pixels and voxels may be held in. */
+export type PixelArray = Uint8Array | Uint16Array | Int16Array | Float32Array;
+
+/** A 2-D image, row-major, channels interleaved. */
+export interface Image2D {
+  /** [height, width, channels] */
+  readonly data: PixelArray;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  /** Millimetres from row to row and from column to column; absent where nobody knows. */
+  readonly spacing?: readonly [row: number, column: number];
+}
+
+/** A binary mask of a 2-D image: 0 or 1, row-major [height, width]. */
+export interface Mask2D {
+  readonly data: Uint8Array;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** 4 x 4, row-major: voxel (i, j, k, 1) to world (x, y, z, 1), RAS+, millimetres. */
+export type Affine = readonly number[];
+
+/** Voxel types a volume can hold; scaled values (scl_slope) come as Float32Array or Float64Array. */
+export type VoxelArray =
+  | Uint8Array
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | Float32Array
+  | Float64Array;
+
+/**
+ * A volume on its source grid. The first axis is fastest, as in NIfTI:
+ * voxel (i, j, k) of time point t lies at i + nx * (j + ny * (k + nz * t)).
+ */
+export interface Volume {
+  readonly data: VoxelArray;
+  /** Voxels along i, j, k. */
+  readonly shape: readonly [number, number, number];
+  /** Time points or channels; 1 for a plain volume. */
+  readonly frames: number;
+  /** Millimetres along i, j, k: the norms of the affine's columns. */
+  readonly spacing: readonly [number, number, number];
+  readonly affine: Affine;
+  /** What the file said, for writers that must give it back. Opaque to everybody else. */
+  readonly source?: VolumeSource;
+}
+
+/** The header a volume came with, so that a mask can carry the same geometry. */
+export interface VolumeSource {
+  readonly format: 'nifti';
+  readonly path?: string;
+  /** The header's bytes as stored (348 or 540), in the file's byte order. */
+  readonly header: Uint8Array;
+  readonly littleEndian: boolean;
+  /** Header extensions as stored: code and payload. */
+  readonly extensions: readonly { readonly code: number; readonly data: Uint8Array }[];
+  /** Things a user should know: sform and qform disagree, shear, odd units. */
+  readonly warnings: readonly string[];
+}

@@ -1,0 +1,115 @@
+/**
+ * The contract of gmiseg.node: everything that lib/ may ask of the addon.
+ * Hand-written; native/binding implements it and lib/native.ts alone loads it.
+ *
+ * Asynchronous calls return a NativeJob. Jobs of one environment run one at a
+ * time, first in first out, on the lane thread. Inputs are copied before the
+ * call returns; outputs are written into the typed arrays given, which nobody
+ * else may touch until the promise settles. A rejection is a NativeError, a
+ * plain object; lib/errors.ts makes an Error of it.
+ */
+export interface NativeError {
+  /** Stable, "ERR_..."; "ERR_ABORTED" when `abort()` was called. */
+  readonly code: string;
+  /** What went wrong and what to do about it. */
+  readonly message: string;
+  /** The text of the library below, or ''. */
+  readonly native: string;
+}
+
+export interface NativeJob<T> {
+  readonly promise: Promise<T>;
+  /** Asks the job to stop at its next check; queued jobs never start. Idempotent. */
+  abort(): void;
+}
+
+export interface NativeLoadOptions {
+  checkpoint: string;
+  /** A variant's name, JSON text, or ''. */
+  config: string;
+  adapter: string;
+  device: string;
+  dtype: string;
+  threads: number;
+  /** 0 .. 2^53 - 1 */
+  seed: number;
+}
+
+/** Interleaved 8-bit pixels, row-major. */
+export interface NativeImage {
+  data: Uint8Array;
+  width: number;
+  height: number;
+  channels: 1 | 3;
+}
+
+export interface NativePrompts {
+  rows: number;
+  pointsPerRow: number;
+  /** [rows, pointsPerRow, 2], pixels of the original image */
+  points?: Float32Array;
+  /** [rows, pointsPerRow]: 1, 0 or -1 (padding) */
+  labels?: Float32Array;
+  /** [rows, 4] x0, y0, x1, y1 */
+  boxes?: Float32Array;
+  /** [rows, lowRes, lowRes] logits */
+  maskLogits?: Float32Array;
+  /** [rows, height, width] of the image, 0 or not 0 */
+  mask?: Uint8Array;
+}
+
+/** Arrays that lib allocates; count = rows * (multimask ? 3 : 1). */
+export interface NativePredictOutput {
+  masks: Uint8Array;
+  scores: Float32Array;
+  stability: Float32Array;
+  lowRes?: Float32Array;
+  logits?: Float32Array;
+}
+
+export interface NativeEmbedding {
+  readonly imageWidth: number;
+  readonly imageHeight: number;
+  readonly shape: readonly number[];
+  /** Throws ERR_CLOSED after close(). */
+  toArray(): Float32Array;
+  close(): void;
+}
+
+export interface NativeTraining extends NativeJob<string> {
+  /**
+   * The reports that came since the last call, oldest first, each a JSON line.
+   * At most 256 wait here; when more come unread the oldest are dropped and
+   * counted (all of them are in metrics.jsonl).
+   */
+  take(): { lines: string[]; dropped: number };
+}
+
+export interface NativeSession {
+  /** JSON, see engine/session.h */
+  info(): string;
+  readonly lowResSize: number;
+  encode(image: NativeImage): NativeJob<NativeEmbedding>;
+  predict(
+    embedding: NativeEmbedding,
+    prompts: NativePrompts,
+    options: { multimask: boolean },
+    out: NativePredictOutput,
+  ): NativeJob<void>;
+  /** Resolves with the summary as JSON. `onReports` says that take() has something; it must not throw. */
+  train(optionsJson: string, onReports: () => void): NativeTraining;
+  save(path: string, what: 'adapter' | 'full' | 'merged'): NativeJob<void>;
+  /** Frees the weights once running jobs of this session are done. Idempotent; later calls reject with ERR_CLOSED. */
+  close(): void;
+}
+
+export interface NativeModule {
+  readonly version: string;
+  /** JSON, see engine/session.h */
+  runtimeInfo(): string;
+  /** All codes that the native side can send. */
+  errorCodes(): string[];
+  load(options: NativeLoadOptions, onProgress?: (stage: string, fraction: number) => void): NativeJob<NativeSession>;
+  inspectCheckpoint(path: string): NativeJob<string>;
+  parity(folder: string, suite: string): NativeJob<string>;
+}

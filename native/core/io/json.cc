@@ -10,6 +10,8 @@ namespace gmiseg::io {
 namespace {
 
 constexpr int kMaxDepth = 64;
+// A value takes about twenty times the bytes of its shortest text; this bounds the memory of a hostile file.
+constexpr size_t kMaxValues = 16'000'000;
 
 // Recursive descent over one buffer; `what` names the source in messages.
 class Parser {
@@ -55,15 +57,23 @@ class Parser {
 
   Json value(int depth) {
     if (depth > kMaxDepth) fail("nested more than 64 deep");
+    if (++values_ > kMaxValues) fail("more than 16 million values");
     skip_space();
     switch (peek()) {
-      case '{': return object(depth);
-      case '[': return array(depth);
-      case '"': return Json(string());
-      case 't': return literal("true", Json(true));
-      case 'f': return literal("false", Json(false));
-      case 'n': return literal("null", Json());
-      default: return number();
+      case '{':
+        return object(depth);
+      case '[':
+        return array(depth);
+      case '"':
+        return Json(string());
+      case 't':
+        return literal("true", Json(true));
+      case 'f':
+        return literal("false", Json(false));
+      case 'n':
+        return literal("null", Json());
+      default:
+        return number();
     }
   }
 
@@ -154,16 +164,34 @@ class Parser {
     const char c = peek();
     ++pos_;
     switch (c) {
-      case '"': out += '"'; return;
-      case '\\': out += '\\'; return;
-      case '/': out += '/'; return;
-      case 'b': out += '\b'; return;
-      case 'f': out += '\f'; return;
-      case 'n': out += '\n'; return;
-      case 'r': out += '\r'; return;
-      case 't': out += '\t'; return;
-      case 'u': break;
-      default: fail("unknown escape");
+      case '"':
+        out += '"';
+        return;
+      case '\\':
+        out += '\\';
+        return;
+      case '/':
+        out += '/';
+        return;
+      case 'b':
+        out += '\b';
+        return;
+      case 'f':
+        out += '\f';
+        return;
+      case 'n':
+        out += '\n';
+        return;
+      case 'r':
+        out += '\r';
+        return;
+      case 't':
+        out += '\t';
+        return;
+      case 'u':
+        break;
+      default:
+        fail("unknown escape");
     }
     uint32_t code = hex4();
     if (code >= 0xDC00 && code <= 0xDFFF) fail("a low surrogate without its high one");
@@ -269,6 +297,7 @@ class Parser {
   std::string_view text_;
   const std::string& what_;
   size_t pos_ = 0;
+  size_t values_ = 0;
 };
 
 const char* kind(const Json& j) {
@@ -290,13 +319,27 @@ void dump_string(std::string& out, const std::string& s) {
   out += '"';
   for (const char c : s) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += "\\u00";
@@ -405,7 +448,8 @@ const Json* Json::find(std::string_view key) const {
 
 const Json& Json::at(std::string_view key) const {
   const Json* member = find(key);
-  if (member == nullptr) throw Error(ErrorCode::kInvalidArg, "JSON: \"" + std::string(key) + "\" is missing.");
+  if (member == nullptr)
+    throw Error(ErrorCode::kInvalidArg, "JSON: \"" + std::string(key) + "\" is missing.");
   return *member;
 }
 
@@ -440,7 +484,8 @@ double Json::get(std::string_view key, double fallback) const {
 
 std::string Json::get(std::string_view key, const char* fallback) const {
   const Json* m = find(key);
-  return m == nullptr || m->is_null() ? std::string(fallback) : member_as(key, [&] { return m->as_string(); });
+  return m == nullptr || m->is_null() ? std::string(fallback)
+                                      : member_as(key, [&] { return m->as_string(); });
 }
 
 void Json::set(std::string key, Json value) {

@@ -1,0 +1,24 @@
+// Finds LibTorch (fetching it where it must) and prints what was chosen.
+//   node scripts/libtorch/main.mjs [--print | --print-version | --json] [--allow-archive]
+import { parseArgs } from 'node:util';
+import { LibTorchNotFoundError, resolveLibTorch } from './resolve.mjs';
+
+const { values } = parseArgs({
+  options: {
+    print: { type: 'boolean', default: false },
+    'print-version': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    'allow-archive': { type: 'boolean', default: false },
+  },
+});
+try {
+  const found = await resolveLibTorch({ allowArchive: values['allow-archive'] });
+  if (values.print) console.log(found.path);
+  else if (values['print-version']) console.log(found.version);
+  else if (values.json) console.log(JSON.stringify(found));
+  else console.log(`LibTorch ${found.version} (${found.flavour}) from ${found.source}: ${found.path}`);
+} catch (error) {
+  if (!(error instanceof LibTorchNotFoundError)) throw error;
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,46 @@
+// npm test [-- files or tap options]: the quick tests; with --slow those of test/slow.
+// --tap FILE also writes the raw results there.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { filesBelow, ROOT, resolveDependency, say } from './lib/project.mjs';
+
+const QUICK = ['unit', 'parity', 'process', 'e2e'];
+
+const args = process.argv.slice(2);
+const slow = take('--slow');
+const tapFile = take('--tap', true);
+const only = take('--only', true);
+
+/**
+ * @param {string} flag
+ * @param {boolean} [withValue]
+ * @returns {string | undefined}
+ */
+function take(flag, withValue = false) {
+  const at = args.indexOf(flag);
+  if (at < 0) return undefined;
+  return args.splice(at, withValue ? 2 : 1).at(-1);
+}
+
+const setup = spawnSync(process.execPath, [join(ROOT, 'scripts/setup.mjs')], { stdio: 'inherit' });
+if (setup.status !== 0) process.exit(setup.status ?? 1);
+
+const named = args.some((arg) => !arg.startsWith('-'));
+const folders = slow ? ['slow'] : only ? only.split(',') : QUICK;
+const files = named ? [] : folders.flatMap((folder) => filesBelow(join('test', folder), /\.test\.ts$/));
+if (!named && files.length === 0) {
+  say(`there are no tests in ${folders.map((folder) => `test/${folder}`).join(', ')}`);
+  process.exit(slow ? 0 : 1);
+}
+const tap = resolveDependency('tap/dist/esm/run.mjs');
+if (!tap) throw new Error('tap is not installed; run `npm ci`');
+const options = [
+  ...(process.stdout.isTTY ? [] : ['--reporter=terse']),
+  ...(tapFile ? [`--output-file=${tapFile}`] : []),
+  ...(slow ? ['--timeout=3600', '--jobs=1'] : []),
+];
+const { status } = spawnSync(process.execPath, [tap, 'run', ...options, ...args, ...files], {
+  cwd: ROOT,
+  stdio: 'inherit',
+});
+process.exit(status ?? 1);

@@ -14,6 +14,13 @@ export interface Image2D {
   readonly spacing?: readonly [row: number, column: number];
 }
 
+/** A 2-D label map: whole numbers, 0 is background; row-major [height, width]. */
+export interface LabelMap2D {
+  readonly data: Uint8Array | Uint16Array;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** A binary mask of a 2-D image: 0 or 1, row-major [height, width]. */
 export interface Mask2D {
   readonly data: Uint8Array;
@@ -45,6 +52,8 @@ export interface Volume {
   readonly shape: readonly [number, number, number];
   /** Time points or channels; 1 for a plain volume. */
   readonly frames: number;
+  /** The frames come in threes: red, green and blue of each time point. */
+  readonly colour?: true;
   /** Millimetres along i, j, k: the norms of the affine's columns. */
   readonly spacing: readonly [number, number, number];
   readonly affine: Affine;
@@ -63,4 +72,10 @@ export interface VolumeSource {
   readonly extensions: readonly { readonly code: number; readonly data: Uint8Array }[];
   /** Things a user should know: sform and qform disagree, shear, odd units. */
   readonly warnings: readonly string[];
+}
+
+/** A mask or label map on a volume's grid: whole numbers, 0 is background. Voxel order as in Volume. */
+export interface MaskVolume {
+  readonly data: VoxelArray;
+  readonly shape: readonly [number, number, number];
 }

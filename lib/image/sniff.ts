@@ -1,0 +1,27 @@
+import { stat } from 'node:fs/promises';
+import { readHead } from './file-bytes.js';
+import { detectFormat, type ImageFormat, isVolumeFormat } from './formats.js';
+import { headerPathOfImg } from './nifti-pair.js';
+
+/**
+ * What a file is, by its content (gzip is looked through), never by its name. The one exception is the
+ * `.img` half of a NIfTI pair, which has no header: it counts as what the `.hdr` beside it says.
+ * @throws GmisegError ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT for a directory, ERR_IO
+ */
+export async function sniffFormat(path: string): Promise<ImageFormat> {
+  const format = detectFormat((await readHead(path)).head);
+  if (format !== 'unknown') return format;
+  const header = await headerPathOfImg(path);
+  if (header === undefined || !(await stat(header)).isFile()) return format;
+  const beside = detectFormat((await readHead(header)).head);
+  return isVolumeFormat(beside) ? beside : format;
+}
+
+/**
+ * Whether a file is a volume (NIfTI, and formats that readVolume refuses with a remedy) rather than
+ * a 2-D picture, by content.
+ * @throws GmisegError as sniffFormat
+ */
+export async function isVolumePath(path: string): Promise<boolean> {
+  return isVolumeFormat(await sniffFormat(path));
+}

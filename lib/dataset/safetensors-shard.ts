@@ -1,0 +1,64 @@
+/** Bytes of one named U8 tensor of a shard. */
+export interface ShardTensor {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array;
+}
+
+/** Where a U8 tensor lies in a shard: byte offsets into the whole file. */
+export interface ShardEntry {
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/** The head of a safetensors file of U8 tensors; the tensors' bytes follow in the order given. */
+export function shardHeader(tensors: readonly ShardTensor[]): Uint8Array {
+  const table: Record<string, unknown> = { __metadata__: { format: 'gmiseg-slices', schema: '1' } };
+  let offset = 0;
+  for (const { name, shape, data } of tensors) {
+    table[name] = { dtype: 'U8', shape, data_offsets: [offset, offset + data.length] };
+    offset += data.length;
+  }
+  // Padded with spaces so that the tensors begin at a multiple of 8.
+  let json = JSON.stringify(table);
+  json += ' '.repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
+  const text = Buffer.from(json, 'utf8');
+  const head = Buffer.alloc(8 + text.length);
+  head.writeBigUInt64LE(BigInt(text.length), 0);
+  text.copy(head, 8);
+  return head;
+}
+
+/**
+ * The table of a safetensors file of U8 tensors. `head` holds the JSON, `start`
+ * is the file offset of the first tensor, `size` the file's length.
+ * Throws a plain Error that says what is wrong; callers name the file.
+ */
+export function parseShardTable(head: Uint8Array, start: number, size: number): Map<string, ShardEntry> {
+  const table: unknown = JSON.parse(Buffer.from(head).toString('utf8'));
+  if (typeof table !== 'object' || table === null) throw new Error('its header is not a JSON object');
+  const entries = new Map<string, ShardEntry>();
+  for (const [name, value] of Object.entries(table as Record<string, unknown>)) {
+    if (name === '__metadata__') continue;
+    const {
+      dtype,
+      shape,
+      data_offsets: offsets,
+    } = value as { dtype?: unknown; shape?: unknown; data_offsets?: unknown };
+    if (dtype !== 'U8') throw new Error(`tensor ${name} is ${String(dtype)}, expected U8`);
+    if (!Array.isArray(shape) || !shape.every((n) => Number.isInteger(n) && n >= 0)) {
+      throw new Error(`tensor ${name} has no valid shape`);
+    }
+    if (!Array.isArray(offsets) || offsets.length !== 2)
+      throw new Error(`tensor ${name} has no data_offsets`);
+    const begin = start + Number(offsets[0]);
+    const end = start + Number(offsets[1]);
+    const count = (shape as number[]).reduce((a, b) => a * b, 1);
+    if (!(begin >= start) || end - begin !== count || end > size) {
+      throw new Error(`tensor ${name} does not lie inside the file; it is truncated or damaged`);
+    }
+    entries.set(name, { shape: shape as number[], begin, end });
+  }
+  return entries;
+}

@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { GmisegError } from '../errors.js';
+import { type ShardTensor, shardHeader } from './safetensors-shard.js';
+import type { SliceEntry, SliceIndex, SliceProvenance } from './slice-index.js';
+import type { SplitName } from './split.js';
+
+/** One labelled slice on its way into a store. */
+export interface SliceRecord {
+  readonly dataset: string;
+  readonly subject: string;
+  readonly case?: string;
+  readonly axis: 0 | 1 | 2;
+  readonly index: number;
+  /** Millimetres from row to row and column to column; null where nobody knows. */
+  readonly spacing: readonly [row: number, column: number] | null;
+  readonly height: number;
+  readonly width: number;
+  readonly channels: 1 | 3;
+  readonly modality: string;
+  readonly split: SplitName;
+  /** Label value to pixels. */
+  readonly labels: ReadonlyMap<number, number>;
+  readonly resampled?: SliceEntry['resampled'];
+  /** [height, width, channels], 0 .. 255. The writer keeps a reference until it flushes. */
+  readonly image: Uint8Array;
+  /** [height, width], label values. */
+  readonly mask: Uint8Array;
+}
+
+export interface SliceStoreWriterOptions {
+  /** Bytes after which a shard is written. Default 64 MB. */
+  shardBytes?: number;
+  /** Replace a store that is already there. Default false: ERR_DATASET. */
+  overwrite?: boolean;
+}
+
+/**
+ * Writes a slice store. Nothing appears at the final path before `finish()`:
+ * shards go into a temporary folder beside it, which is renamed at the end and
+ * removed by `abort()`. Holds at most one shard in memory.
+ */
+export class SliceStoreWriter {
+  readonly path: string;
+  private readonly temporary: string;
+  private readonly shardBytes: number;
+  private readonly overwrite: boolean;
+  private readonly labels: Record<string, Record<string, string>> = {};
+  private readonly regions: Record<string, Record<string, number[]>> = {};
+  private readonly entries: SliceEntry[] = [];
+  private pending: ShardTensor[] = [];
+  private pendingBytes = 0;
+  private shards = 0;
+  private state: 'open' | 'finished' | 'aborted' = 'open';
+
+  private constructor(target: string, temporary: string, options: SliceStoreWriterOptions) {
+    this.path = target;
+    this.temporary = temporary;
+    this.shardBytes = options.shardBytes ?? 64 * 2 ** 20;
+    this.overwrite = options.overwrite ?? false;
+  }
+
+  /**
+   * Opens a writer for the store at `target`. Throws ERR_DATASET where something
+   * is there already (with `overwrite` only where that is no slice store).
+   */
+  static async create(target: string, options: SliceStoreWriterOptions = {}): Promise<SliceStoreWriter> {
+    const full = path.resolve(target);
+    await refuseToReplace(full, options.overwrite ?? false);
+    await mkdir(path.dirname(full), { recursive: true });
+    const temporary = `${full}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
+    await mkdir(temporary);
+    return new SliceStoreWriter(full, temporary, options);
+  }
+
+  /** Slices added so far. */
+  get count(): number {
+    return this.entries.length;
+  }
+
+  /** Names the labels of a dataset; called once for each dataset of the store. */
+  describe(
+    dataset: string,
+    labels: ReadonlyMap<number, string>,
+    regions: ReadonlyMap<string, readonly number[]> = new Map(),
+  ): void {
+    this.labels[dataset] = Object.fromEntries([...labels].map(([value, name]) => [String(value), name]));
+    if (regions.size > 0) {
+      this.regions[dataset] = Object.fromEntries([...regions].map(([name, values]) => [name, [...values]]));
+    }
+  }
+
+  /** Adds one slice; writes a shard when enough have come. */
+  async add(slice: SliceRecord): Promise<void> {
+    this.expectOpen();
+    const { height, width, channels, image, mask } = slice;
+    if (image.length !== height * width * channels || mask.length !== height * width) {
+      throw new GmisegError(
+        'ERR_SHAPE',
+        `A slice of ${height} x ${width} x ${channels} came with ${image.length} image and ${mask.length} mask bytes.`,
+      );
+    }
+    if (this.pendingBytes > 0 && this.pendingBytes + image.length + mask.length > this.shardBytes)
+      await this.flush();
+    const number = String(this.entries.length).padStart(6, '0');
+    this.pending.push({ name: `image.${number}`, shape: [height, width, channels], data: image });
+    this.pending.push({ name: `mask.${number}`, shape: [height, width], data: mask });
+    this.pendingBytes += image.length + mask.length;
+    this.entries.push({
+      dataset: slice.dataset,
+      subject: slice.subject,
+      ...(slice.case === undefined ? {} : { case: slice.case }),
+      axis: slice.axis,
+      index: slice.index,
+      spacing: slice.spacing === null ? null : [slice.spacing[0], slice.spacing[1]],
+      height,
+      width,
+      channels,
+      modality: slice.modality,
+      split: slice.split,
+      labels: Object.fromEntries([...slice.labels].map(([value, pixels]) => [String(value), pixels])),
+      file: shardName(this.shards),
+      image: `image.${number}`,
+      mask: `mask.${number}`,
+      ...(slice.resampled === undefined ? {} : { resampled: slice.resampled }),
+    });
+  }
+
+  /** Writes what is left and the index, then moves the store to its place. */
+  async finish(provenance: SliceProvenance): Promise<SliceIndex> {
+    this.expectOpen();
+    if (this.entries.length === 0) {
+      throw new GmisegError(
+        'ERR_DATASET',
+        `No slice would be in ${this.path}: no label has enough pixels. Lower --min-area, choose other axes, or check that the masks are not empty.`,
+      );
+    }
+    await this.flush();
+    const index: SliceIndex = {
+      schema: 1,
+      provenance,
+      labels: this.labels,
+      ...(Object.keys(this.regions).length > 0 ? { regions: this.regions } : {}),
+      slices: this.entries,
+    };
+    await writeSynced(path.join(this.temporary, 'index.json'), [Buffer.from(indexText(index))]);
+    await refuseToReplace(this.path, this.overwrite);
+    await replaceFolder(this.temporary, this.path);
+    this.state = 'finished';
+    return index;
+  }
+
+  /** Removes everything written. Does nothing after `finish()`; may be called twice. */
+  async abort(): Promise<void> {
+    if (this.state === 'finished') return;
+    this.state = 'aborted';
+    this.pending = [];
+    await rm(this.temporary, { recursive: true, force: true });
+  }
+
+  private expectOpen(): void {
+    if (this.state !== 'open')
+      throw new GmisegError('ERR_CLOSED', `The writer of ${this.path} is ${this.state}.`);
+  }
+
+  private async flush(): Promise<void> {
+    if (this.pending.length === 0) return;
+    const tensors = this.pending;
+    await writeSynced(path.join(this.temporary, shardName(this.shards)), [
+      shardHeader(tensors),
+      ...tensors.map((tensor) => tensor.data),
+    ]);
+    this.pending = [];
+    this.pendingBytes = 0;
+    this.shards += 1;
+  }
+}
+
+function shardName(number: number): string {
+  return `slices-${String(number).padStart(3, '0')}.safetensors`;
+}
+
+/** One line for each slice: small enough to read, easy to compare. */
+function indexText(index: SliceIndex): string {
+  const { slices, ...head } = index;
+  const lines = slices.map((slice) => `    ${JSON.stringify(slice)}`).join(',\n');
+  return `${JSON.stringify(head, null, 2).replace(/\n}$/, '')},\n  "slices": [\n${lines}\n  ]\n}\n`;
+}
+
+async function writeSynced(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    for (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function refuseToReplace(target: string, overwrite: boolean): Promise<void> {
+  const there = await stat(target).catch(() => null);
+  if (there === null) return;
+  if (!there.isDirectory())
+    throw new GmisegError('ERR_DATASET', `${target} is a file; a slice store is a folder.`);
+  const names = await readdir(target);
+  if (names.length === 0) return;
+  if (!overwrite) {
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${target} is there already; choose another folder or pass --force.`,
+    );
+  }
+  if (
+    !names.includes('index.json') ||
+    !names.every((name) => /^(index\.json|slices-\d+\.safetensors)$/.test(name))
+  ) {
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${target} holds other things than a slice store; it is not replaced.`,
+    );
+  }
+}
+
+async function replaceFolder(from: string, to: string): Promise<void> {
+  const old = `${from}.old`;
+  const moved = await rename(to, old).then(
+    () => true,
+    () => false,
+  );
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (moved) await rename(old, to);
+    throw error;
+  }
+  if (moved) await rm(old, { recursive: true, force: true });
+}

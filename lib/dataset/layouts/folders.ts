@@ -1,0 +1,106 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { GmisegError } from '../../errors.js';
+import { readMask } from '../../image/index.js';
+import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
+import { compareCodePoints } from '../split.js';
+import type { LayoutOptions } from './layout-options.js';
+
+const MASK_FOLDERS = ['masks', 'labels'];
+/** More distinct greys than this in the masks are compression noise, not labels. */
+const MOST_VALUES = 16;
+
+/**
+ * Plain folders of 2-D pictures: `images/NAME.png` and `masks/NAME.png` (or
+ * `labels/`), paired by name without the ending. Mask greys become label values
+ * 1, 2, ... in rising order; black is background. Throws ERR_DATASET that names
+ * the folder or file.
+ */
+export async function openFolders(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
+  const root = path.resolve(folder);
+  const images = await listPictures(path.join(root, 'images'));
+  let masks: Map<string, string> | null = null;
+  for (const name of MASK_FOLDERS) masks ??= await listPictures(path.join(root, name));
+  if (images === null || masks === null) {
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${root} must hold the folders images/ and masks/ (or labels/); for an nnU-Net raw folder use --layout nnunet.`,
+    );
+  }
+  const cases: DatasetCase[] = [];
+  for (const [id, labelPath] of masks) {
+    const imagePath = images.get(id);
+    if (imagePath === undefined) {
+      throw new GmisegError(
+        'ERR_DATASET',
+        `${labelPath} has no image: expected ${path.join(root, 'images', id)}.*`,
+      );
+    }
+    cases.push({
+      id,
+      subject: subjectOf(id, options.subject),
+      imagePaths: [imagePath],
+      labelPath,
+      modality: [''],
+    });
+  }
+  if (cases.length === 0) throw new GmisegError('ERR_DATASET', `No pairs of image and mask in ${root}.`);
+  const greys = options.labels ?? (await findGreys(cases));
+  const sorted = [...greys].sort(([a], [b]) => a - b);
+  return {
+    layout: 'folders',
+    path: root,
+    labels: new Map(sorted.map(([, name], at) => [at + 1, name])),
+    regions: new Map(),
+    ignoreLabel: null,
+    maskValues: new Map(sorted.map(([grey], at) => [grey, at + 1])),
+    snapMasks: options.labels !== undefined,
+    count: cases.length,
+    cases: () => cases,
+  };
+}
+
+/** Name without ending -> path; null where the folder does not exist. */
+async function listPictures(folder: string): Promise<Map<string, string> | null> {
+  let names: string[];
+  try {
+    names = await readdir(folder);
+  } catch {
+    return null;
+  }
+  const files = new Map<string, string>();
+  for (const name of names.sort(compareCodePoints)) {
+    if (name.startsWith('.')) continue;
+    const id = path.parse(name).name;
+    const other = files.get(id);
+    if (other !== undefined) {
+      throw new GmisegError(
+        'ERR_DATASET',
+        `${other} and ${path.join(folder, name)} share a base name; keep one of them.`,
+      );
+    }
+    files.set(id, path.join(folder, name));
+  }
+  return files;
+}
+
+/** The greys that occur in the masks, named `foreground` or `grey 128`. */
+async function findGreys(cases: readonly DatasetCase[]): Promise<Map<number, string>> {
+  const found = new Set<number>();
+  for (const { labelPath } of cases) {
+    const mask = await readMask(labelPath);
+    for (const grey of mask.data) found.add(grey);
+    if (found.size > MOST_VALUES) {
+      throw new GmisegError(
+        'ERR_DATASET',
+        `The masks hold more than ${MOST_VALUES} grey values (seen up to ${labelPath}). Name those that mean something, for example --labels 128=cytoplasm,255=nucleus; others are snapped to the nearest.`,
+        { details: { path: labelPath } },
+      );
+    }
+  }
+  found.delete(0);
+  if (found.size === 0)
+    throw new GmisegError('ERR_DATASET', 'All masks are empty (black); nothing to learn from.');
+  if (found.size === 1) return new Map([...found].map((grey) => [grey, 'foreground']));
+  return new Map([...found].map((grey) => [grey, `grey ${grey}`]));
+}

@@ -10,26 +10,56 @@
 
 namespace gmiseg::io {
 
-struct Checkpoint {
-  std::string path;       // of the weights file
+// A weights file as it is: names untouched, nothing interpreted.
+struct StoredWeights {
+  std::string path;       // of the weights file, or of the index of its shards
+  std::string folder;     // the Hugging Face folder, or empty where a file was named
   std::string format;     // "safetensors" | "pth"
-  std::string flavour;    // "sam" | "huggingface" | "medsam" | "gmiseg": where names or metadata tell
-  std::string sha256;     // of the weights file; empty until asked for (sha256_of_file)
-  // Names as in the reference (image_encoder.blocks.0...), prefixes `module.`
-  // and `sam.` removed, wrappers {"model"}, {"state_dict"}, {"model_state"} opened, Hugging
-  // Face names translated; keys that are no weights of SAM (optimizer, epoch) left out.
   NamedTensors tensors;
   Metadata metadata;
-  // The model's config in the keys of fixtures/sam-tiny/config.json plus
-  // `preprocessing` ("sam" | "medsam"), `decoder_norm_eps` where it differs:
-  // from our own metadata, from config.json beside the file, or from the tensors' shapes.
-  // Null where nothing tells, with the reason.
-  Json config;
-  std::string config_reason;
 };
 
-// `path`: .safetensors (also with .index.json shards), .pth/.pt, or a Hugging Face folder.
-// Throws Error(kCheckpointNotFound | kCheckpointFormat).
+struct Checkpoint {
+  std::string path;       // of the weights file, or of the index of its shards
+  std::string format;     // "safetensors" | "pth"
+  // "gmiseg" (metadata `gmiseg.config`) | "huggingface" (names) | "medsam" (see
+  // below) | "sam" | "adapter" (names) | "unknown" (no weights of a SAM).
+  std::string flavour;
+  std::string sha256;     // of that file; empty until asked for (sha256_of_file)
+  // Names as in the reference (image_encoder.blocks.0...): wrappers and prefixes
+  // (`model.`, `state_dict.`, `model_state.`, `module.`, `sam.` and others, in any
+  // combination) removed, Hugging Face names translated; what is no weight of a
+  // SAM (optimizer, epoch, pixel_mean) left out.
+  NamedTensors tensors;
+  Metadata metadata;
+  // The model's config in the keys of sam/config.h. It comes from our own
+  // metadata, else from a config.json beside the file that fits the weights (ours
+  // or Hugging Face's; in a folder it must fit), else from the tensors' shapes.
+  // `preprocessing` is "medsam" where a config or the metadata key
+  // `preprocessing` says so or, failing these, where the name of the file (of the
+  // folder, for a folder) contains "medsam" in any case: MedSAM's files do
+  // not differ from SAM's in any other way. Null where nothing tells; then
+  // `config_reason` says why and what to do.
+  Json config;
+  std::string config_reason;
+  // "sam" | "medsam" as above, also where the config is null; what a config that
+  // the user names leaves open.
+  std::string preprocessing = "sam";
+  // 1e-6 for Hugging Face's layers (or what its config.json says), likewise.
+  double decoder_norm_eps = 1e-5;
+};
+
+// `path`: .safetensors, .safetensors.index.json (shards), .pth/.pt/.bin, or a
+// Hugging Face folder; the content decides, not the name.
+// Throws Error(kCheckpointNotFound | kCheckpointFormat | kIo).
+StoredWeights read_stored_weights(const std::string& path);
+
+// Finds the SAM in it; `tensors` stays empty where there is none. Throws
+// Error(kCheckpointFormat) for two models in one file, copies that differ and a
+// malformed config, Error(kCheckpointMismatch) for a folder whose config.json does not fit.
+Checkpoint interpret_weights(const StoredWeights& stored);
+
+// Both steps, and Error(kCheckpointFormat) where the file holds no SAM.
 Checkpoint read_checkpoint(const std::string& path);
 
 // The shapes give widths, depth, grid, window and global blocks; heads come from the

@@ -1,0 +1,166 @@
+import { GmisegError } from '../errors.js';
+import type { Image2D, Volume, VoxelArray } from './types.js';
+
+/** Lowest and highest intensity shown: they become 0 and 255. */
+export type IntensityRange = readonly [low: number, high: number];
+
+/** CT windows in Hounsfield units, after the usual level and width. */
+export const CT_WINDOWS = {
+  abdomen: [-160, 240],
+  'soft-tissue': [-160, 240],
+  liver: [-45, 105],
+  mediastinum: [-125, 225],
+  lung: [-1350, 150],
+  bone: [-500, 1300],
+  brain: [0, 80],
+  stroke: [20, 60],
+  subdural: [-25, 175],
+  angio: [0, 600],
+} as const satisfies Record<string, IntensityRange>;
+
+export type CtWindow = keyof typeof CT_WINDOWS;
+
+/** A CT preset, explicit bounds, or the percentiles of the non-zero values. */
+export type IntensityWindow = CtWindow | IntensityRange | 'percentile';
+
+export interface PercentileOptions {
+  /** Percentiles of the non-zero values, 0 to 100; 0.5 and 99.5 when left out. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+export interface ToUint8Options {
+  /** The volume a slice was cut from: percentiles are taken over all of it, so that its slices look alike. */
+  readonly volume?: Volume;
+}
+
+/** An 8-bit picture, as the models take it: row-major, channels interleaved. */
+export interface Uint8Image extends Image2D {
+  readonly data: Uint8Array;
+}
+
+/** Moves the value of rank `k` into place, smaller ones before it and larger ones behind (Hoare's selection). */
+function select(values: Float64Array | Float32Array, k: number): number {
+  let left = 0;
+  let right = values.length - 1;
+  while (left < right) {
+    // The middle of three guards against sorted data.
+    const middle = (left + right) >> 1;
+    const [a, b, c] = [values[left]!, values[middle]!, values[right]!];
+    const pivot = Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+    let i = left;
+    let j = right;
+    while (i <= j) {
+      while (values[i]! < pivot) i++;
+      while (values[j]! > pivot) j--;
+      if (i <= j) {
+        const swap = values[i]!;
+        values[i++] = values[j]!;
+        values[j--] = swap;
+      }
+    }
+    if (k <= j) right = j;
+    else if (k >= i) left = i;
+    else break;
+  }
+  return values[k]!;
+}
+
+/** Finite values other than 0: in scans 0 is mostly air or padding, and would drown the percentiles. */
+function foreground(data: VoxelArray): Float64Array | Float32Array {
+  const wide = data.BYTES_PER_ELEMENT > 2 && !(data instanceof Float32Array);
+  const out = wide ? new Float64Array(data.length) : new Float32Array(data.length);
+  let count = 0;
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    if (value !== 0 && Number.isFinite(value)) out[count++] = value;
+  }
+  return out.subarray(0, count);
+}
+
+function percentile(values: Float64Array | Float32Array, percent: number): number {
+  const rank = ((values.length - 1) * percent) / 100;
+  const below = Math.floor(rank);
+  const low = select(values, below);
+  if (rank === below) return low;
+  const high = select(values, below + 1);
+  return low + (high - low) * (rank - below);
+}
+
+const cache = new WeakMap<VoxelArray, Map<string, IntensityRange>>();
+
+/**
+ * The range between two percentiles of the non-zero finite values, interpolated linearly as NumPy does.
+ * [0, 0] where there is no such value. Remembered per data array.
+ */
+export function percentileRange(
+  image: { readonly data: VoxelArray },
+  { low = 0.5, high = 99.5 }: PercentileOptions = {},
+): IntensityRange {
+  if (!(low >= 0 && low <= high && high <= 100))
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `percentiles must be 0 <= low <= high <= 100, not ${low} and ${high}`,
+    );
+  const key = `${low}/${high}`;
+  const known = cache.get(image.data)?.get(key);
+  if (known !== undefined) return known;
+  const values = foreground(image.data);
+  const range: IntensityRange =
+    values.length === 0 ? [0, 0] : [percentile(values, low), percentile(values, high)];
+  const entry = cache.get(image.data) ?? new Map<string, IntensityRange>();
+  entry.set(key, range);
+  cache.set(image.data, entry);
+  return range;
+}
+
+/** The bounds that a window means for an image (or for the volume it was cut from). */
+export function windowRange(
+  image: { readonly data: VoxelArray },
+  window: IntensityWindow = 'percentile',
+  { volume }: ToUint8Options = {},
+): IntensityRange {
+  if (window === 'percentile') return percentileRange(volume ?? image);
+  if (typeof window === 'string') {
+    const preset: IntensityRange | undefined = Object.hasOwn(CT_WINDOWS, window)
+      ? CT_WINDOWS[window]
+      : undefined;
+    if (preset === undefined)
+      throw new GmisegError(
+        'ERR_INVALID_ARG',
+        `there is no intensity window '${String(window)}'; use [low, high], 'percentile' or one of ${Object.keys(CT_WINDOWS).join(', ')}`,
+      );
+    return preset;
+  }
+  const [low, high] = window;
+  if (window.length !== 2 || !Number.isFinite(low) || !Number.isFinite(high) || low > high)
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `an intensity window is [low, high] with low <= high, not [${String(window)}]`,
+    );
+  return window;
+}
+
+/**
+ * A picture in 8 bits: low becomes 0, high 255, linear between, clamped outside. NaN becomes 0.
+ * 8-bit pictures pass unchanged (the same array) unless a window is given. Without one, others are
+ * windowed between the 0.5 and 99.5 percentiles of their non-zero values, or of those of `options.volume`.
+ * A window without width is widened to reach 0, so that a constant on a zero background stays visible.
+ * @throws GmisegError ERR_INVALID_ARG for a window that is none
+ */
+export function toUint8(image: Image2D, window?: IntensityWindow, options: ToUint8Options = {}): Uint8Image {
+  const { data } = image;
+  if (data instanceof Uint8Array && window === undefined) return { ...image, data };
+  let [low, high] = windowRange(image, window, options);
+  if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
+  const scale = high > low ? 255 / (high - low) : 0;
+  const out = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i]!;
+    // Comparisons first: infinities times a zero scale would be NaN. NaN fails both and is caught last.
+    if (value <= low) out[i] = 0;
+    else if (value >= high) out[i] = 255;
+    else out[i] = Math.round((value - low) * scale) || 0;
+  }
+  return { ...image, data: out };
+}

@@ -52,8 +52,9 @@ export function toLabelVolume(volume: Volume): LabelVolume {
       },
     );
   const Type = max <= 255 ? Uint8Array : max <= 65535 ? Uint16Array : Int32Array;
-  const data =
-    volume.data instanceof Type ? volume.data : Type.from(volume.data as ArrayLike<number>, Math.round);
+  if (volume.data instanceof Type) return { ...volume, data: volume.data, frames: 1 };
+  const data = new Type(volume.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = Math.round(volume.data[i]!);
   return { ...volume, data, frames: 1 };
 }
 

@@ -173,17 +173,13 @@ function direction(volume: Volume, axis: Axis): { world: 0 | 1 | 2; positive: bo
 }
 
 /**
- * How to mirror a slice so that it looks as radiologists expect: front and head up, the patient's right on the
- * left of the picture. Only for looking: coordinates and masks stay in array order. A slice whose rows run
- * across the body rather than down it is not turned.
+ * How to mirror a slice so that it looks as radiologists expect: front and head up, the patient's right (or, seen
+ * from the side, the front) on the left of the picture. Only for looking: coordinates and masks stay in array
+ * order. Slices are not turned by 90 degrees, so oblique acquisitions may lie on their side.
  */
 export function displayFlips(volume: Volume, axis: Axis): { x: boolean; y: boolean } {
   const [x, y] = planeAxes(axis);
   const across = direction(volume, x);
   const down = direction(volume, y);
-  return {
-    // Right to left for x, front to back for y, as axial and sagittal pictures are shown.
-    x: across.world === 2 ? false : across.positive === (across.world === 0),
-    y: down.world === 0 ? false : down.positive,
-  };
+  return { x: across.world !== 2 && across.positive, y: down.world !== 0 && down.positive };
 }

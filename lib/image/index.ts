@@ -1,0 +1,45 @@
+/** What the rest of the package uses of the image room; lib/index.ts re-exports the public part. */
+export { affineSpacing, applyAffine } from './affine.js';
+export type { ImageFormat } from './formats.js';
+export {
+  CT_WINDOWS,
+  type CtWindow,
+  type IntensityRange,
+  type IntensityWindow,
+  type PercentileOptions,
+  percentileRange,
+  type ToUint8Options,
+  toUint8,
+  type Uint8Image,
+  windowRange,
+} from './intensity.js';
+export { type LabelNames, readLabelNames } from './label-names.js';
+export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
+export { type ReadImageOptions, readImage } from './read-image.js';
+export { readMask } from './read-mask.js';
+export { type ReadVolumeOptions, readVolume } from './read-volume.js';
+export {
+  type Axis,
+  displayFlips,
+  emptyMaskLike,
+  planeAxes,
+  putSlice,
+  sliceSize,
+  type TakeSliceOptions,
+  takeMaskSlice,
+  takeSlice,
+} from './slices.js';
+export { isVolumePath, sniffFormat } from './sniff.js';
+export type {
+  Affine,
+  Image2D,
+  LabelMap2D,
+  Mask2D,
+  MaskVolume,
+  PixelArray,
+  Volume,
+  VolumeSource,
+  VoxelArray,
+} from './types.js';
+export { type WriteMaskOptions, writeMask } from './write-mask.js';
+export { type VolumeData, type WriteVolumeOptions, writeVolume } from './write-volume.js';

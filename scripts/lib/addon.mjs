@@ -124,11 +124,13 @@ async function runCmakeJs(folder, libtorch, env) {
   if (!cmakeJs) throw new Error('cmake-js is not installed; run `npm ci`');
   if (!hasProgram('cmake'))
     throw new Error('CMake (3.19 or newer) is not installed; install it, e.g. `apt-get install cmake`');
-  const options = ['--out', folder, '--directory', ROOT];
+  const options = ['--log-level', 'warn', '--out', folder, '--directory', ROOT];
   const defines = [`--CDLIBTORCH=${libtorch.path}`, `--CDLIBTORCH_VERSION=${libtorch.version}`];
   const call = (/** @type {string} */ command, /** @type {string[]} */ more) =>
     runInherited(process.execPath, [cmakeJs, command, ...options, ...more], { cwd: ROOT, env });
+  const isUsed = existsSync(join(folder, 'CMakeCache.txt'));
   if ((await call('configure', defines)) !== 0) {
+    if (!isUsed) throw new Error('CMake could not configure the build (see above)');
     // A tree of another generator, compiler or checkout cannot be configured again.
     say('configuring failed; once more in a clean tree');
     rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,118 @@
+/** The layers point one way: lib -> types/native.d.ts -> native/binding -> native/core. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import t from 'tap';
+
+const root = resolve(import.meta.dirname, '../..');
+
+function files(folder: string, pattern: RegExp): string[] {
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && pattern.test(entry.name))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+
+/** What a C++ file includes, without comments. */
+function includes(file: string): string[] {
+  return [...read(file).matchAll(/^[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"]/gm)].map((match) => match[1]!);
+}
+
+/** Source text without comments, so that prose may name what code may not. */
+function code(file: string): string {
+  return read(file).replace(/\/\*[\s\S]*?\*\/|(^|[^:'"`])\/\/.*$/gm, '$1');
+}
+
+/** The modules that a TypeScript file imports, exports from or loads. */
+function imports(file: string): string[] {
+  return [...code(file).matchAll(/\b(?:from|import|require)\s*\(?\s*['"]([^'"]+)['"]/g)].map(
+    (match) => match[1]!,
+  );
+}
+
+const NODE_API = /^(napi|node_api|node_addon_api|node|v8|uv|js_native_api)(-\w+)?\.h$/;
+const LIBTORCH = /^(torch|ATen|c10|caffe2)\//;
+
+t.test('native/sources.json lists the files on the disk, each once', async (t) => {
+  const sources: Record<string, string[]> = JSON.parse(read('native/sources.json'));
+  t.same(Object.keys(sources).sort(), ['binding', 'core']);
+  for (const part of ['core', 'binding']) {
+    t.same([...sources[part]!].sort(), files(`native/${part}`, /\.cc$/), `native/${part}`);
+  }
+});
+
+t.test('core knows nothing of Node', async (t) => {
+  const sources = files('native/core', /\.(cc|h)$/);
+  t.ok(sources.length > 0);
+  for (const file of sources) {
+    t.same(
+      includes(file).filter((name) => NODE_API.test(name) || /(^|\/)binding\//.test(name)),
+      [],
+      file,
+    );
+  }
+});
+
+t.test('binding sees no LibTorch, not even through the core’s headers', async (t) => {
+  const sources = files('native/binding', /\.(cc|h)$/);
+  t.ok(sources.length > 0);
+  for (const file of sources) {
+    // DESIGN 2: one function maps LibTorch's exceptions.
+    if (file.endsWith('/errors.cc')) continue;
+    const seen = new Set<string>();
+    const queue = [file];
+    for (let next = queue.pop(); next; next = queue.pop()) {
+      const names = includes(next);
+      t.same(
+        names.filter((name) => LIBTORCH.test(name)),
+        [],
+        `${file} through ${next}`,
+      );
+      for (const header of names.map((name) => `native/core/${name}`)) {
+        if (seen.has(header) || !existsSync(join(root, header))) continue;
+        seen.add(header);
+        queue.push(header);
+      }
+    }
+  }
+});
+
+t.test('only lib/native.ts loads the addon', async (t) => {
+  for (const file of files('lib', /\.ts$/)) {
+    if (file === 'lib/native.ts') continue;
+    t.notMatch(code(file), /\bcreateRequire\b|\bprocess\s*\.\s*dlopen\b|\.node['"`]/, file);
+  }
+  t.match(code('lib/native.ts'), /\bcreateRequire\b|\bprocess\s*\.\s*dlopen\b/, 'lib/native.ts does');
+});
+
+t.test('lib takes nothing from native/, scripts/ or test/', async (t) => {
+  const sources = files('lib', /\.ts$/);
+  t.ok(sources.length > 0);
+  for (const file of sources) {
+    const outside = imports(file)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => relative(root, resolve(root, dirname(file), name)))
+      .filter((path) => !path.startsWith('lib/') && !path.startsWith('types/'));
+    t.same(outside, [], file);
+  }
+});
+
+t.test('the lock file names no registry', async (t) => {
+  const lock: { packages: Record<string, { resolved?: string; integrity?: string; link?: boolean }> } =
+    JSON.parse(read('package-lock.json'));
+  for (const [path, entry] of Object.entries(lock.packages)) {
+    if (!path) continue;
+    t.equal(entry.resolved, undefined, `${path}: run npm with the project's .npmrc`);
+    t.match(entry.integrity, /^sha512-/, `${path} has a checksum`);
+  }
+});
+
+t.test('the package states what its build needs', async (t) => {
+  const manifest = JSON.parse(read('package.json'));
+  t.same(manifest.binary?.napi_versions, [8], 'else cmake-js downloads Node’s headers');
+  t.equal(manifest.gypfile, false, 'else npm runs node-gyp on its own');
+  for (const name of ['node-addon-api', 'node-api-headers', 'cmake-js', 'proper-lockfile', 'yauzl']) {
+    t.ok(manifest.dependencies[name], `${name} is needed where the package is installed`);
+  }
+});

@@ -272,11 +272,11 @@ TensorFile read_torch_checkpoint(const std::string& path) {
   refuse_other_formats(*file);
   const ZipArchive zip(file);
   const std::string folder = find_folder(path, zip);
+  if (zip.records().count(folder + "constants.pkl") > 0) {
+    fail_resave(path, "is a TorchScript program (torch.jit.save), not weights.");
+  }
   if (const auto* order = zip.find(folder + "byteorder"); order != nullptr && zip.bytes(*order) != "little") {
     fail(path, "was saved on a big-endian machine. Save it again on a little-endian one.");
-  }
-  if (zip.find(folder + "constants.pkl") != nullptr) {
-    fail_resave(path, "is a TorchScript program (torch.jit.save), not weights.");
   }
   const ZipArchive::Record& record = *zip.find(folder + "data.pkl");
   if (record.size > kMaxPickle) fail_resave(path, "has a pickle of more than 64 MiB.");

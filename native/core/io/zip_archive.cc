@@ -136,24 +136,22 @@ ZipArchive::ZipArchive(std::shared_ptr<MappedFile> file) : file_(std::move(file)
 
     const std::string quoted = "the record \"" + name + "\" ";
     if ((flags & 1) != 0) in.fail(quoted + "is encrypted.");
-    if (method != 0 || packed != size) {
-      in.fail(quoted +
-              "is compressed. Save the weights again with torch.save, or convert them to safetensors.");
-    }
+    if (method == 0 && packed != size) in.fail(quoted + "has two sizes.");
     if (!in.fits(local, kLocalLength) || in.u32(local) != kLocalHeader)
       in.fail(quoted + "has no local header.");
     // The local extra field differs from the central one: it holds torch's padding.
     const uint64_t header_length = kLocalLength + in.u16(local + 26) + in.u16(local + 28);
     if (!in.fits(local, header_length) || in.text(local + kLocalLength, in.u16(local + 26)) != name ||
-        in.u16(local + 8) != 0) {
+        in.u16(local + 8) != method) {
       in.fail(quoted + "contradicts its local header.");
     }
     const uint64_t offset = local + header_length;
-    if (offset > directory.offset || size > directory.offset - offset) {
+    if (offset > directory.offset || packed > directory.offset - offset) {
       in.fail(quoted + "reaches past the records. The file is cut short or damaged. Download it again.");
     }
-    if (!records_.emplace(name, Record{offset, size}).second) in.fail(quoted + "appears twice.");
-    spans.push_back({local, header_length + size});
+    if (!records_.emplace(name, Record{offset, packed, method != 0}).second)
+      in.fail(quoted + "appears twice.");
+    spans.push_back({local, header_length + packed});
   }
   std::sort(spans.begin(), spans.end(), [](const Record& a, const Record& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < spans.size(); ++i) {
@@ -163,7 +161,13 @@ ZipArchive::ZipArchive(std::shared_ptr<MappedFile> file) : file_(std::move(file)
 
 const ZipArchive::Record* ZipArchive::find(std::string_view name) const {
   const auto it = records_.find(name);
-  return it == records_.end() ? nullptr : &it->second;
+  if (it == records_.end()) return nullptr;
+  if (it->second.compressed) {
+    Reader(*file_).fail(
+        "the record \"" + std::string(name) +
+        "\" is compressed. Save the weights again with torch.save, or convert them to safetensors.");
+  }
+  return &it->second;
 }
 
 }  // namespace gmiseg::io

@@ -64,11 +64,8 @@ t.test('binding sees no LibTorch, not even through the core’s headers', async 
     const queue = [file];
     for (let next = queue.pop(); next; next = queue.pop()) {
       const names = includes(next);
-      t.same(
-        names.filter((name) => LIBTORCH.test(name)),
-        [],
-        `${file} through ${next}`,
-      );
+      const found = names.filter((name) => LIBTORCH.test(name));
+      if (found.length > 0) t.fail(`${file} through ${next}: ${found.join(', ')}`);
       for (const header of names.map((name) => `native/core/${name}`)) {
         if (seen.has(header) || !existsSync(join(root, header))) continue;
         seen.add(header);
@@ -98,14 +95,21 @@ t.test('lib takes nothing from native/, scripts/ or test/', async (t) => {
   }
 });
 
-t.test('the lock file names no registry', async (t) => {
-  const lock: { packages: Record<string, { resolved?: string; integrity?: string; link?: boolean }> } =
-    JSON.parse(read('package-lock.json'));
-  for (const [path, entry] of Object.entries(lock.packages)) {
-    if (!path) continue;
-    t.equal(entry.resolved, undefined, `${path}: run npm with the project's .npmrc`);
-    t.match(entry.integrity, /^sha512-/, `${path} has a checksum`);
-  }
+t.test('the lock file names no registry and has every checksum', async (t) => {
+  const lock: { packages: Record<string, { resolved?: string; integrity?: string }> } = JSON.parse(
+    read('package-lock.json'),
+  );
+  const entries = Object.entries(lock.packages).filter(([path]) => path);
+  t.ok(entries.length > 0);
+  t.same(
+    entries.filter(([, { resolved }]) => resolved).map(([path]) => path),
+    [],
+    'run npm with the .npmrc of the project',
+  );
+  t.same(
+    entries.filter(([, { integrity }]) => !integrity?.startsWith('sha512-')).map(([path]) => path),
+    [],
+  );
 });
 
 t.test('the package states what its build needs', async (t) => {

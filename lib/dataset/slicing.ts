@@ -1,4 +1,5 @@
 import { GmisegError } from '../errors.js';
+import type { Axis } from '../image/index.js';
 
 export const SLICE_POLICIES = ['mid-object', 'mid-volume', 'max-area', 'all'] as const;
 
@@ -13,9 +14,6 @@ export const SLICE_POLICIES = ['mid-object', 'mid-volume', 'max-area', 'all'] as
  * slice without any such label is left out.
  */
 export type SlicePolicy = (typeof SLICE_POLICIES)[number];
-
-/** 0 = i (slices are j x k), 1 = j (i x k), 2 = k (i x j). */
-export type Axis = 0 | 1 | 2;
 
 export interface SlicingOptions {
   policy?: SlicePolicy;
@@ -90,7 +88,9 @@ export function chooseSlices(
     if (policy === 'mid-volume') indices.add(Math.floor(shape[axis] / 2));
     for (const [, areas] of targets) {
       const area = areas[axis];
-      if (policy === 'all') area.forEach((pixels, index) => pixels >= minArea && indices.add(index));
+      if (policy === 'all') {
+        for (const [index, pixels] of area.entries()) if (pixels >= minArea) indices.add(index);
+      }
       if (policy === 'mid-object') addUnlessNull(indices, middleOf(area, minArea));
       if (policy === 'max-area') addUnlessNull(indices, largestOf(area, minArea));
     }

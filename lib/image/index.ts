@@ -1,5 +1,6 @@
 /** What the rest of the package uses of the image room; lib/index.ts re-exports the public part. */
 export { affineSpacing, applyAffine } from './affine.js';
+export { type ContactSheetOptions, contactSheet } from './contact-sheet.js';
 export type { ImageFormat } from './formats.js';
 export {
   CT_WINDOWS,
@@ -15,6 +16,7 @@ export {
 } from './intensity.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
 export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
+export { type OverlayOptions, renderOverlay, writeOverlay } from './overlay.js';
 export { type ReadImageOptions, readImage } from './read-image.js';
 export { readMask } from './read-mask.js';
 export { type ReadVolumeOptions, readVolume } from './read-volume.js';

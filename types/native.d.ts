@@ -109,7 +109,10 @@ export interface NativeModule {
   runtimeInfo(): string;
   /** All codes that the native side can send. */
   errorCodes(): string[];
-  load(options: NativeLoadOptions, onProgress?: (stage: string, fraction: number) => void): NativeJob<NativeSession>;
+  load(
+    options: NativeLoadOptions,
+    onProgress?: (stage: string, fraction: number) => void,
+  ): NativeJob<NativeSession>;
   inspectCheckpoint(path: string): NativeJob<string>;
   parity(folder: string, suite: string): NativeJob<string>;
 }

@@ -1,0 +1,64 @@
+import { Cancellation } from './cancellation.js';
+import { callSite } from './errors.js';
+import { type ModelConfig, toPath } from './load-options.js';
+import { native } from './native.js';
+import { runJob } from './run-job.js';
+import { invalid, requireKeys, requireSignal } from './validate.js';
+
+/** What LibTorch offers on this machine. */
+export interface RuntimeInfo {
+  /** LibTorch's version as loaded, and as built against. */
+  readonly torch: string;
+  readonly torchBuilt: string;
+  readonly compiler: string;
+  readonly parallel: string;
+  readonly cudaBuilt: boolean;
+  readonly cudaAvailable: boolean;
+  readonly threads: number;
+  readonly devices: readonly { readonly id: string; readonly name: string; readonly memoryBytes?: number }[];
+}
+
+/** What a checkpoint holds. */
+export interface CheckpointInfo {
+  readonly format: string;
+  readonly flavour: string;
+  readonly preprocessing: string;
+  /** Null where the file does not tell. */
+  readonly config: ModelConfig | null;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Names as stored in the file. */
+  readonly tensors: readonly {
+    readonly name: string;
+    readonly dtype: string;
+    readonly shape: readonly number[];
+  }[];
+  readonly [key: string]: unknown;
+}
+
+/** Versions and devices; loads LibTorch. @throws GmisegError ERR_BINDING_NOT_FOUND, ERR_BINDING_INCOMPATIBLE */
+export function runtimeInfo(): RuntimeInfo {
+  return JSON.parse(native().runtimeInfo()) as RuntimeInfo;
+}
+
+/**
+ * Reads a checkpoint's description without building a model.
+ * @throws GmisegError ERR_INVALID_ARG, ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT; the signal's reason
+ */
+export async function inspectCheckpoint(
+  path: string | URL,
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<CheckpointInfo> {
+  const site = callSite(inspectCheckpoint);
+  if (!(typeof path === 'string' && path !== '') && !(path instanceof URL)) {
+    throw invalid('path', 'a path or a file URL', path);
+  }
+  requireKeys('options', options, ['signal']);
+  requireSignal('options.signal', options.signal);
+  const cancellation = new Cancellation(options.signal);
+  try {
+    const text = await runJob(() => native().inspectCheckpoint(toPath(path)), cancellation, site);
+    return JSON.parse(text) as CheckpointInfo;
+  } finally {
+    cancellation.dispose();
+  }
+}

@@ -1,0 +1,38 @@
+/** The public names of gmiseg. Importing this does not load LibTorch; the first use does. */
+export { Embedding } from './embedding.js';
+export { ERROR_CODES, type ErrorCode, GmisegError } from './errors.js';
+export {
+  type Affine,
+  CT_WINDOWS,
+  type CtWindow,
+  type Image2D,
+  type IntensityRange,
+  type IntensityWindow,
+  type Mask2D,
+  type MaskVolume,
+  type PixelArray,
+  type ReadImageOptions,
+  type ReadVolumeOptions,
+  readImage,
+  readVolume,
+  toUint8,
+  type Volume,
+  type VoxelArray,
+  type WriteMaskOptions,
+  writeMask,
+} from './image/index.js';
+export type { ImageInput } from './image-input.js';
+export { type CheckpointInfo, inspectCheckpoint, type RuntimeInfo, runtimeInfo } from './inspect.js';
+export type { LoadOptions, LoadProgress, ModelConfig, Variant } from './load-options.js';
+export type { Box, Point, Prompts } from './prompts.js';
+export {
+  type EncodeOptions,
+  type JobOptions,
+  type Prediction,
+  type PredictOptions,
+  type SaveOptions,
+  Segmenter,
+  type SegmenterInfo,
+} from './segmenter.js';
+export type { AdapterOptions, TrainOptions } from './train-options.js';
+export type { StepReport, Training, TrainStep, TrainSummary, ValidationReport } from './training.js';

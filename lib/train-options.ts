@@ -1,0 +1,184 @@
+import { z } from 'zod';
+import { GmisegError } from './errors.js';
+import { toPath } from './load-options.js';
+import { invalid, requireObject, requireSignal } from './validate.js';
+
+/** An adapter to put on the model before training; replaces the one it has. */
+export interface AdapterOptions {
+  /** `pooled` (the default): one bank of vectors for all blocks; `lora`: matrices of each block's own. */
+  readonly kind?: 'pooled' | 'lora' | 'token-pooled';
+  /** Of `lora` and `token-pooled`. */
+  readonly rank?: number;
+  /** Of `pooled`. */
+  readonly gate?: 'identity' | 'shared' | 'learned';
+  readonly scale?: number;
+}
+
+type TrainedPart = 'adapter' | 'decoder' | 'prompt-encoder' | 'encoder' | 'all';
+
+/** Only `out` is required. Defaults and ranges: docs/training.md. */
+export interface TrainOptions {
+  /** The run folder: config.json, metrics.jsonl, checkpoint-*.safetensors. */
+  readonly out: string | URL;
+  /** Go on from the newest checkpoint in `out`, if there is one. */
+  readonly resume?: boolean;
+  /** What trains; `adapter` and `decoder` if there is an adapter, else `all`. */
+  readonly train?: TrainedPart | readonly TrainedPart[];
+  readonly adapter?: AdapterOptions | null;
+
+  /** Only these data sets of the stores. */
+  readonly datasets?: readonly string[];
+  /** Only these label values. */
+  readonly labels?: readonly number[];
+  /** Smaller masks are no samples. */
+  readonly minPixels?: number;
+
+  readonly steps?: number;
+  /** Stop, with a checkpoint, after that long; 0 = never. */
+  readonly maxMinutes?: number;
+  readonly batchSize?: number;
+  /** Batches that make one step. */
+  readonly accumulate?: number;
+  readonly seed?: number;
+
+  readonly learningRate?: number;
+  readonly warmupSteps?: number;
+  readonly schedule?: 'constant' | 'linear' | 'cosine' | 'poly';
+  /** Last learning rate / learningRate. */
+  readonly finalFactor?: number;
+  readonly beta1?: number;
+  readonly beta2?: number;
+  readonly epsilon?: number;
+  readonly weightDecay?: number;
+  /** Of the whole gradient's norm; 0 = never. */
+  readonly clipNorm?: number;
+  readonly dtype?: 'float32' | 'bfloat16';
+  /** Trades time for memory. */
+  readonly activationCheckpointing?: boolean;
+
+  readonly focalWeight?: number;
+  readonly diceWeight?: number;
+  readonly iouWeight?: number;
+  readonly target?: 'area' | 'nearest' | 'soft';
+
+  /** Shares of the kinds of prompt; they need not sum to 1. */
+  readonly boxShare?: number;
+  readonly pointsShare?: number;
+  readonly bothShare?: number;
+  readonly maxPoints?: number;
+  /** Each side of a box moves out by up to this many pixels at 1024. */
+  readonly boxOffset?: number;
+  /** Batches with a second pass that corrects the first. */
+  readonly refineShare?: number;
+
+  readonly flip?: number;
+  readonly noise?: number;
+  readonly zoom?: number;
+  readonly rotate?: number;
+  readonly gamma?: number;
+
+  /** Steps between validations; 0 = only at the end. */
+  readonly validateEvery?: number;
+  readonly validateSamples?: number;
+  readonly checkpointEvery?: number;
+  readonly keepCheckpoints?: number;
+  /** Steps between looks at the losses. */
+  readonly reportEvery?: number;
+
+  /** Stops the training after a checkpoint of the last whole step; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+const number = z.number().optional();
+const count = z.int().nonnegative().optional();
+const part = z.enum(['adapter', 'decoder', 'prompt-encoder', 'encoder', 'all']);
+
+// Kinds and names only: ranges are checked where the options are used, in native/core/train/options.cc.
+const schema = z.strictObject({
+  resume: z.boolean().optional(),
+  train: z.union([part, z.array(part)]).optional(),
+  adapter: z
+    .strictObject({
+      kind: z.enum(['pooled', 'lora', 'token-pooled']).optional(),
+      rank: count,
+      gate: z.enum(['identity', 'shared', 'learned']).optional(),
+      scale: number,
+    })
+    .nullable()
+    .optional(),
+  datasets: z.array(z.string()).optional(),
+  labels: z.array(z.int()).optional(),
+  minPixels: count,
+  steps: count,
+  maxMinutes: number,
+  batchSize: count,
+  accumulate: count,
+  seed: count,
+  learningRate: number,
+  warmupSteps: count,
+  schedule: z.enum(['constant', 'linear', 'cosine', 'poly']).optional(),
+  finalFactor: number,
+  beta1: number,
+  beta2: number,
+  epsilon: number,
+  weightDecay: number,
+  clipNorm: number,
+  dtype: z.enum(['float32', 'bfloat16']).optional(),
+  activationCheckpointing: z.boolean().optional(),
+  focalWeight: number,
+  diceWeight: number,
+  iouWeight: number,
+  target: z.enum(['area', 'nearest', 'soft']).optional(),
+  boxShare: number,
+  pointsShare: number,
+  bothShare: number,
+  maxPoints: count,
+  boxOffset: number,
+  refineShare: number,
+  flip: number,
+  noise: number,
+  zoom: number,
+  rotate: number,
+  gamma: number,
+  validateEvery: count,
+  validateSamples: count,
+  checkpointEvery: count,
+  keepCheckpoints: count,
+  reportEvery: count,
+} satisfies Record<Exclude<keyof TrainOptions, 'out' | 'signal'>, z.ZodType>);
+
+/**
+ * The JSON that the addon takes.
+ * @throws GmisegError ERR_INVALID_ARG
+ */
+export function trainOptionsJson(
+  dataset: string | URL | readonly (string | URL)[],
+  options: TrainOptions,
+): string {
+  const stores = Array.isArray(dataset) ? (dataset as readonly (string | URL)[]) : [dataset as string | URL];
+  if (stores.length === 0)
+    throw invalid('dataset', 'the folder of a slice store, or a list of them', dataset);
+  for (const store of stores) requireFolder('dataset', store);
+  requireObject('options', options);
+  const { out, signal, ...rest } = options;
+  requireFolder('options.out', out);
+  requireSignal('options.signal', signal);
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `The training options do not fit:\n${z.prettifyError(parsed.error)}`,
+      {
+        cause: parsed.error,
+      },
+    );
+  }
+  return JSON.stringify({ ...parsed.data, data: stores.map(toPath), out: toPath(out) });
+}
+
+function requireFolder(name: string, value: unknown): void {
+  if (typeof value === 'string' && value !== '') return;
+  if (value instanceof URL && value.protocol === 'file:') return;
+  throw invalid(name, 'the path of a folder', value);
+}

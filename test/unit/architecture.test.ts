@@ -112,6 +112,24 @@ t.test('the lock file names no registry and has every checksum', async (t) => {
   );
 });
 
+t.test('the lock file is complete: npm ci refuses one that lacks other platforms’ packages', async (t) => {
+  type Entry = Record<'dependencies' | 'optionalDependencies', Record<string, string> | undefined>;
+  const { packages }: { packages: Record<string, Entry> } = JSON.parse(read('package-lock.json'));
+  const missing: string[] = [];
+  for (const [path, entry] of Object.entries(packages)) {
+    for (const name of Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })) {
+      // Node looks in the package's own node_modules, then in those above it.
+      const nested = path.split(/\/?node_modules\//).slice(1);
+      const found = [...nested, ''].some((_, depth) => {
+        const above = nested.slice(0, nested.length - depth).map((parent) => `node_modules/${parent}/`);
+        return `${above.join('')}node_modules/${name}` in packages;
+      });
+      if (!found) missing.push(`${name}, which ${path || 'the project'} needs`);
+    }
+  }
+  t.same(missing, []);
+});
+
 t.test('the package states what its build needs', async (t) => {
   const manifest = JSON.parse(read('package.json'));
   t.same(manifest.binary?.napi_versions, [8], 'else cmake-js downloads Node’s headers');

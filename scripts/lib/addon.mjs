@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { minorOf, PINNED_VERSION } from '../libtorch/config.mjs';
-import { runInherited } from './exec.mjs';
+import { run, runInherited, tail } from './exec.mjs';
 import { filesBelow, hashOf, ROOT, resolveDependency, say } from './project.mjs';
 
 // What is imported above works without node_modules; the resolver is imported where it is needed.
@@ -101,10 +101,25 @@ export async function buildAddon(tool, { force = false, allowArchive = false } =
     if (tool === 'cmake') await runCmakeJs(folder, libtorch, env);
     else await runNodeGyp(env);
     if (!existsSync(addonPath(tool))) throw new Error(`the build ended without ${addonPath(tool)}`);
+    await loadOnce(addonPath(tool));
     writeChoice(join(folder, 'libtorch.json'), libtorch);
     writeFileSync(join(folder, 'stamp.json'), `${JSON.stringify({ key })}\n`);
     say(`built ${addonPath(tool)}`);
   });
+}
+
+/**
+ * A shared object links even with symbols that nobody defines: only loading tells. In a process of its own, as a
+ * library may crash.
+ *
+ * @param {string} path
+ */
+async function loadOnce(path) {
+  const code = `process.dlopen({ exports: {} }, ${JSON.stringify(path)})`;
+  const { status, stderr } = await run(process.execPath, ['--eval', code]);
+  if (status === 0) return;
+  const reason = stderr.match(/^Error: .*/m)?.[0] ?? tail(stderr);
+  throw new Error(`the addon was built but cannot be loaded: ${reason}`);
 }
 
 /** LibTorch's headers take a compiler more than a gigabyte. */

@@ -13,26 +13,19 @@
 #include <string>
 #include <vector>
 
+#include "model/load_options.h"
 #include "runtime/progress.h"
 
 namespace gmiseg::engine {
 
-struct LoadOptions {
-  std::string checkpoint;   // path of a file or a Hugging Face folder; empty = random weights of `config`
-  std::string config;       // "vit_b" | "vit_l" | "vit_h" | "tiny" | JSON text | empty = infer from the checkpoint
-  std::string adapter;      // path of an adapter file; empty = none
-  std::string device = "auto";     // "auto" | "cpu" | "cuda" | "cuda:N"
-  std::string dtype = "float32";   // "float32" | "bfloat16"
-  int threads = 0;          // intra-op threads, 0 = LibTorch's own choice
-  uint64_t seed = 0;        // for random weights
-};
+using model::LoadOptions;
 
 // Row-major uint8 pixels, `channels` interleaved: [height, width, channels].
 struct ImageView {
   const uint8_t* data = nullptr;
   int64_t height = 0;
   int64_t width = 0;
-  int64_t channels = 0;     // 1 or 3
+  int64_t channels = 0;  // 1 or 3
 };
 
 // A batch of prompts for one image; each row is one object. Coordinates are
@@ -48,26 +41,26 @@ struct PromptBatch {
 };
 
 struct PredictOptions {
-  bool multimask = false;   // three masks a row instead of one
+  bool multimask = false;  // three masks a row instead of one
 };
 
 // Arrays that the caller owns; null = not wanted. count = rows * (multimask ? 3 : 1).
 struct PredictOutput {
-  uint8_t* masks = nullptr;   // [count, height, width], 0 or 1
-  float* scores = nullptr;    // [count], predicted IoU
-  float* stability = nullptr; // [count], in [0, 1]; 0 for an empty mask
-  float* low_res = nullptr;   // [count, low_res, low_res] logits
-  float* logits = nullptr;    // [count, height, width]
+  uint8_t* masks = nullptr;    // [count, height, width], 0 or 1
+  float* scores = nullptr;     // [count], predicted IoU
+  float* stability = nullptr;  // [count], in [0, 1]; 0 for an empty mask
+  float* low_res = nullptr;    // [count, low_res, low_res] logits
+  float* logits = nullptr;     // [count, height, width]
 };
 
 // The embedding of one image, with the geometry that prompts and masks need.
 class Embedding {
  public:
   virtual ~Embedding() = default;
-  virtual int64_t image_height() const = 0;   // of the original image
+  virtual int64_t image_height() const = 0;  // of the original image
   virtual int64_t image_width() const = 0;
-  virtual std::vector<int64_t> shape() const = 0;     // [1, channels, grid, grid]
-  virtual void copy_to(float* out) const = 0;         // product(shape) floats
+  virtual std::vector<int64_t> shape() const = 0;  // [1, channels, grid, grid]
+  virtual void copy_to(float* out) const = 0;      // product(shape) floats
   virtual size_t memory_bytes() const = 0;
 };
 
@@ -89,10 +82,11 @@ class Session {
   // Trains in place; `options_json` is documented in train/options.h. Returns
   // the summary as JSON. A stop ends it between steps with the summary of what
   // was done ("stopped": true), not with an error.
-  virtual std::string train(const std::string& options_json, const ReportSink& sink, const Progress& progress) = 0;
+  virtual std::string train(const std::string& options_json, const ReportSink& sink,
+                            const Progress& progress) = 0;
   // what: "adapter" | "full" | "merged"; written to a temporary name and renamed.
   virtual void save(const std::string& path, const std::string& what, const Progress& progress) = 0;
-  virtual size_t memory_bytes() const = 0;    // weights, for the garbage collector's accounts
+  virtual size_t memory_bytes() const = 0;  // weights, for the garbage collector's accounts
 };
 
 std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progress);

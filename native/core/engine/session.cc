@@ -1,0 +1,223 @@
+#include "engine/session.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/types.h>
+
+#include <cstring>
+
+#include "io/json.h"
+#include "model/model.h"
+#include "runtime/device.h"
+#include "runtime/error.h"
+#include "sam/transforms.h"
+#include "train/trainer.h"
+
+namespace gmiseg::engine {
+
+namespace {
+
+// Prompts decoded together: enough to share the work, few enough to stop soon.
+constexpr int64_t kRowsAtOnce = 8;
+
+class EmbeddingImpl : public Embedding {
+ public:
+  EmbeddingImpl(at::Tensor features, sam::Frame frame, const void* owner, int64_t version)
+      : features(std::move(features)), frame(frame), owner(owner), version(version) {}
+  int64_t image_height() const override { return frame.height; }
+  int64_t image_width() const override { return frame.width; }
+  std::vector<int64_t> shape() const override { return features.sizes().vec(); }
+  void copy_to(float* out) const override {
+    c10::InferenceMode inference;
+    const auto host = features.to(at::kCPU, at::kFloat).contiguous();
+    std::memcpy(out, host.const_data_ptr<float>(), host.nbytes());
+  }
+  size_t memory_bytes() const override { return features.nbytes(); }
+
+  const at::Tensor features;  // [1, C, g, g]
+  const sam::Frame frame;
+  const void* const owner;  // the model it came from
+  const int64_t version;    // of that model's weights
+};
+
+at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device) {
+  return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat).clone().to(device);
+}
+
+template <typename T>
+void copy_out(const at::Tensor& values, T* out, int64_t offset) {
+  const auto host = values.to(at::kCPU).contiguous();
+  std::memcpy(out + offset, host.const_data_ptr(), host.nbytes());
+}
+
+class SessionImpl : public Session {
+ public:
+  SessionImpl(std::shared_ptr<model::Model> model, int threads)
+      : model_(std::move(model)), threads_(threads) {}
+
+  std::string info_json() const override;
+  int64_t low_res_size() const override { return model_->sam->config.low_res(); }
+  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
+  void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
+               const PredictOutput& out, const Progress& progress) override;
+  std::string train(const std::string& options_json, const ReportSink& sink,
+                    const Progress& progress) override {
+    runtime::use_threads(threads_);
+    return train::train(*model_, io::Json::parse(options_json, "training options"), sink, progress);
+  }
+  void save(const std::string& path, const std::string& what, const Progress& progress) override {
+    progress.check();
+    model::save_model(*model_, path, what);
+  }
+  size_t memory_bytes() const override {
+    size_t bytes = 0;
+    for (const auto& [name, tensor] : sam::named_weights(*model_->sam)) bytes += tensor.nbytes();
+    return bytes;
+  }
+
+ private:
+  sam::Prompts prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
+                               int64_t count) const;
+
+  std::shared_ptr<model::Model> model_;
+  int threads_;
+};
+
+std::string SessionImpl::info_json() const {
+  const auto& config = model_->sam->config;
+  int64_t parameters = 0, trainable = 0;
+  for (const auto& p : model_->sam->parameters()) parameters += p.numel();
+  io::Json adapter;
+  if (model_->adapter) {
+    for (const auto& p : model_->adapter->parameters()) trainable += p.numel();
+    adapter = model_->adapter->config.to_json();
+    adapter.set("parameters", trainable);
+  }
+  for (const auto& item : model_->sam->named_parameters()) {
+    for (const auto& prefix : model_->trained_prefixes) {
+      if (item.key().compare(0, prefix.size(), prefix) == 0) trainable += item.value().numel();
+    }
+  }
+  io::Json checkpoint;
+  if (!model_->checkpoint_path.empty()) {
+    checkpoint.set("path", model_->checkpoint_path);
+    checkpoint.set("format", model_->format);
+    checkpoint.set("flavour", model_->flavour);
+    checkpoint.set("sha256", model_->base_identity);
+  }
+  io::Json json;
+  json.set("variant", config.variant);
+  json.set("imageSize", config.image_size);
+  json.set("gridSize", config.grid());
+  json.set("lowResSize", config.low_res());
+  json.set("embeddingChannels", config.prompt_embed_dim);
+  json.set("parameters", parameters);
+  json.set("trainableParameters", trainable);
+  json.set("device", model_->device.str());
+  json.set("dtype", model_->dtype == at::kBFloat16 ? "bfloat16" : "float32");
+  json.set("threads", static_cast<int64_t>(threads_));
+  json.set("preprocessing", config.preprocessing == sam::Preprocessing::kMedSam ? "medsam" : "sam");
+  json.set("checkpoint", std::move(checkpoint));
+  json.set("adapter", std::move(adapter));
+  json.set("config", config.to_json());
+  return json.dump();
+}
+
+std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Progress& progress) {
+  runtime::use_threads(threads_);
+  c10::InferenceMode inference;
+  progress.check();
+  const auto pixels =
+      at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
+  const auto& config = model_->sam->config;
+  auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
+  sam::EncodeOptions options;
+  options.bypass = model_->adapter.get();
+  auto features = model_->sam->image_encoder->forward(input, options, progress);
+  return std::make_shared<EmbeddingImpl>(
+      std::move(features), sam::frame_of(image.height, image.width, config), model_.get(), model_->version);
+}
+
+sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
+                                          int64_t count) const {
+  const auto device = model_->device;
+  const auto rows = [&](const std::vector<float>& values, at::IntArrayRef shape) {
+    return from_floats(values, shape, device).slice(0, first, first + count);
+  };
+  const auto scale =
+      from_floats({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())}, {2}, device);
+  sam::Prompts out;
+  if (batch.points_per_row > 0) {
+    out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale;
+    out.labels = rows(batch.labels, {batch.rows, batch.points_per_row});
+  }
+  if (!batch.boxes.empty()) out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale).view({count, 4});
+  const int64_t low = model_->sam->config.low_res();
+  if (!batch.mask_logits.empty()) {
+    out.masks = rows(batch.mask_logits, {batch.rows, 1, low, low});
+  } else if (!batch.mask.empty()) {
+    const auto mask = at::from_blob(const_cast<uint8_t*>(batch.mask.data()),
+                                    {batch.rows, frame.height, frame.width}, at::kByte)
+                          .slice(0, first, first + count);
+    out.masks = sam::mask_to_logits(mask, frame, model_->sam->config).to(device);
+  }
+  return out;
+}
+
+void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, const PredictOptions& options,
+                          const PredictOutput& out, const Progress& progress) {
+  const auto* image = dynamic_cast<const EmbeddingImpl*>(&embedding);
+  if (image == nullptr || image->owner != model_.get()) {
+    throw Error(ErrorCode::kInvalidArg,
+                "This embedding comes from another model. Encode the image with this one.");
+  }
+  if (image->version != model_->version) {
+    throw Error(ErrorCode::kInvalidArg,
+                "This embedding is older than the model's weights. Encode the image again.");
+  }
+  const auto& config = model_->sam->config;
+  const auto fits = [&](size_t got, int64_t wanted, const char* name) {
+    if (got != 0 && got != static_cast<size_t>(wanted)) {
+      throw Error(ErrorCode::kShape, "The prompt array '" + std::string(name) + "' has " +
+                                         std::to_string(got) + " values, not " + std::to_string(wanted) +
+                                         ".");
+    }
+  };
+  fits(batch.points.size(), batch.rows * batch.points_per_row * 2, "points");
+  fits(batch.labels.size(), batch.rows * batch.points_per_row, "labels");
+  fits(batch.boxes.size(), batch.rows * 4, "boxes");
+  fits(batch.mask_logits.size(), batch.rows * config.low_res() * config.low_res(), "maskLogits");
+  fits(batch.mask.size(), batch.rows * image->frame.height * image->frame.width, "mask");
+
+  runtime::use_threads(threads_);
+  c10::InferenceMode inference;
+  const auto positions = model_->sam->prompt_encoder->dense_pe();
+  const int64_t masks_a_row = options.multimask ? 3 : 1;
+  const int64_t pixels = image->frame.height * image->frame.width, low = config.low_res() * config.low_res();
+  for (int64_t first = 0; first < batch.rows; first += kRowsAtOnce) {
+    progress.report("decode", static_cast<double>(first) / static_cast<double>(batch.rows));
+    const int64_t count = std::min(kRowsAtOnce, batch.rows - first);
+    const auto prompts = prompts_of_rows(batch, image->frame, first, count);
+    const auto encoded = model_->sam->prompt_encoder->forward(prompts, count);
+    const auto decoded = model_->sam->mask_decoder->forward(
+        image->features, positions, encoded,
+        options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle);
+    const auto logits = sam::postprocess(decoded.logits, image->frame, config);
+    const int64_t at_mask = first * masks_a_row;
+    if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);
+    if (out.logits != nullptr) copy_out(logits, out.logits, at_mask * pixels);
+    if (out.low_res != nullptr) copy_out(decoded.logits.to(at::kFloat), out.low_res, at_mask * low);
+    if (out.scores != nullptr) copy_out(decoded.iou.to(at::kFloat), out.scores, at_mask);
+    if (out.stability != nullptr) copy_out(sam::stability_score(logits), out.stability, at_mask);
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progress) {
+  runtime::use_threads(options.threads);
+  return std::make_shared<SessionImpl>(model::load_model(options, progress), options.threads);
+}
+
+}  // namespace gmiseg::engine

@@ -1,0 +1,19 @@
+// What a model is loaded from. Plain data: no LibTorch.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace gmiseg::model {
+
+struct LoadOptions {
+  std::string checkpoint;  // path of a file or a Hugging Face folder; empty = random weights of `config`
+  std::string config;  // "vit_b" | "vit_l" | "vit_h" | "tiny" | JSON text | empty = infer from the checkpoint
+  std::string adapter;            // path of an adapter file; empty = none
+  std::string device = "auto";    // "auto" | "cpu" | "cuda" | "cuda:N"
+  std::string dtype = "float32";  // "float32" | "bfloat16"
+  int threads = 0;                // intra-op threads, 0 = LibTorch's own choice
+  uint64_t seed = 0;              // for random weights
+};
+
+}  // namespace gmiseg::model

@@ -1,0 +1,250 @@
+#include "model/model.h"
+
+#include <ATen/Functions.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <unordered_map>
+
+#include "io/checkpoint.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "runtime/device.h"
+#include "runtime/error.h"
+
+namespace gmiseg::model {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kAdapterPrefix[] = "adapter.";
+
+bool starts_with(const std::string& s, const std::string& prefix) {
+  return s.compare(0, prefix.size(), prefix) == 0;
+}
+
+sam::SamConfig config_from_option(const std::string& option) {
+  if (!option.empty() && option.front() == '{')
+    return sam::SamConfig::from_json(io::Json::parse(option, "config"));
+  return sam::SamConfig::named(option);
+}
+
+// Puts `source` into the parameter or buffer, keeping a mapped tensor mapped
+// where dtype and device already fit.
+void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c10::ScalarType dtype) {
+  target.set_data(source.detach().to(device, dtype));
+}
+
+void assign_all(const torch::nn::Module& module, const std::string& prefix, const io::NamedTensors& tensors,
+                const std::string& path, c10::Device device, c10::ScalarType dtype,
+                const Progress& progress) {
+  std::vector<std::pair<std::string, std::vector<int64_t>>> expected;
+  for (const auto& [name, tensor] : sam::named_weights(module))
+    expected.emplace_back(prefix + name, tensor.sizes().vec());
+  io::check_keys(expected, tensors, path);
+  std::unordered_map<std::string, const at::Tensor*> by_name;
+  for (const auto& [name, tensor] : tensors) by_name[name] = &tensor;
+  double done = 0;
+  const auto count = static_cast<double>(expected.size());
+  for (auto& item : module.named_parameters()) {
+    assign(item.value(), *by_name.at(prefix + item.key()), device, dtype);
+    progress.report("load", ++done / count);
+  }
+  for (auto& item : module.named_buffers()) {
+    assign(item.value(), *by_name.at(prefix + item.key()), device, at::kFloat);
+  }
+}
+
+// Parameters to another device or dtype; buffers stay float32 (see PositionEmbeddingRandom).
+void move(const torch::nn::Module& module, c10::Device device, c10::ScalarType dtype) {
+  for (auto& item : module.named_parameters()) assign(item.value(), item.value(), device, dtype);
+  for (auto& item : module.named_buffers()) assign(item.value(), item.value(), device, at::kFloat);
+}
+
+io::NamedTensors with_prefix(const io::NamedTensors& tensors, const std::string& prefix) {
+  io::NamedTensors out;
+  for (const auto& item : tensors) {
+    if (starts_with(item.first, prefix)) out.push_back(item);
+  }
+  return out;
+}
+
+}  // namespace
+
+const std::string& Model::base_id() {
+  if (base_identity.empty()) {
+    base_identity =
+        checkpoint_path.empty() ? "random-" + std::to_string(seed) : io::sha256_of_file(checkpoint_path);
+  }
+  return base_identity;
+}
+
+void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed) {
+  model.adapter = adapter::make_adapter(config, model.sam->config.depth, model.sam->config.embed_dim);
+  model.adapter->init(seed);
+  // The adapter trains in float32 whatever the frozen weights are held in.
+  move(*model.adapter, model.device, at::kFloat);
+  ++model.version;
+}
+
+void load_adapter(Model& model, const std::string& path) {
+  const auto file = io::read_safetensors(path);
+  const auto description = file.metadata.find("gmiseg.adapter");
+  if (description == file.metadata.end()) {
+    throw Error(ErrorCode::kCheckpointFormat,
+                path +
+                    " is no adapter file: its metadata has no 'gmiseg.adapter'. "
+                    "Adapter files come from 'gmiseg train' or save(path, { what: 'adapter' }).");
+  }
+  const auto base = file.metadata.find("gmiseg.base");
+  if (base != file.metadata.end() && base->second != model.base_id()) {
+    throw Error(ErrorCode::kCheckpointMismatch, path + " was trained on another base model (" +
+                                                    base->second.substr(0, 16) + "..., this one is " +
+                                                    model.base_id().substr(0, 16) +
+                                                    "...). Load it on the checkpoint it was trained on.");
+  }
+  const auto config = adapter::AdapterConfig::from_json(io::Json::parse(description->second, path));
+  auto adapter = adapter::make_adapter(config, model.sam->config.depth, model.sam->config.embed_dim);
+  assign_all(*adapter, kAdapterPrefix, with_prefix(file.tensors, kAdapterPrefix), path, model.device,
+             at::kFloat, {});
+  // The other tensors replace weights of the base.
+  std::unordered_map<std::string, at::Tensor> weights;
+  for (auto& [name, tensor] : sam::named_weights(*model.sam)) weights.emplace(name, tensor);
+  std::vector<std::pair<std::string, std::vector<int64_t>>> expected;
+  io::NamedTensors replaced;
+  for (const auto& item : file.tensors) {
+    if (starts_with(item.first, kAdapterPrefix)) continue;
+    replaced.push_back(item);
+    if (weights.count(item.first) > 0)
+      expected.emplace_back(item.first, weights.at(item.first).sizes().vec());
+  }
+  io::check_keys(expected, replaced, path);
+  for (const auto& [name, tensor] : replaced) {
+    auto& target = weights.at(name);
+    assign(target, tensor, model.device, target.scalar_type());
+    const std::string prefix = name.substr(0, name.find('.') + 1);
+    if (std::find(model.trained_prefixes.begin(), model.trained_prefixes.end(), prefix) ==
+        model.trained_prefixes.end()) {
+      model.trained_prefixes.push_back(prefix);
+    }
+  }
+  model.adapter = std::move(adapter);
+  ++model.version;
+}
+
+std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& progress) {
+  auto model = std::make_shared<Model>();
+  model->device = runtime::resolve_device(options.device);
+  if (options.dtype == "bfloat16") {
+    model->dtype = at::kBFloat16;
+  } else if (options.dtype != "float32") {
+    throw Error(ErrorCode::kInvalidArg,
+                "There is no dtype '" + options.dtype + "'. Use 'float32' or 'bfloat16'.");
+  }
+  model->seed = options.seed;
+  progress.report("load", 0);
+  if (options.checkpoint.empty()) {
+    if (options.config.empty()) {
+      throw Error(ErrorCode::kInvalidArg, "Neither a checkpoint nor a config was given. Name one of them.");
+    }
+    model->sam = sam::Sam(config_from_option(options.config));
+    sam::init_weights(*model->sam, options.seed);
+    move(*model->sam, model->device, model->dtype);
+    model->flavour = "random";
+  } else {
+    auto checkpoint = io::read_checkpoint(options.checkpoint);
+    model->checkpoint_path = checkpoint.path;
+    model->format = checkpoint.format;
+    model->flavour = checkpoint.flavour;
+    if (options.config.empty() && checkpoint.config.is_null()) {
+      throw Error(ErrorCode::kCheckpointFormat, "The model's shape cannot be told from " + checkpoint.path +
+                                                    ": " + checkpoint.config_reason +
+                                                    " Name it with the option 'config'.");
+    }
+    auto config = options.config.empty() ? sam::SamConfig::from_json(checkpoint.config)
+                                         : config_from_option(options.config);
+    if (!options.config.empty() && !checkpoint.config.is_null()) {
+      // How its pixels are prepared belongs to the checkpoint, whatever the shape is called.
+      if (checkpoint.config.get("preprocessing", "sam") == "medsam")
+        config.preprocessing = sam::Preprocessing::kMedSam;
+      config.decoder_norm_eps = checkpoint.config.get("decoder_norm_eps", config.decoder_norm_eps);
+    }
+    model->sam = sam::Sam(config);
+    const auto own = checkpoint.metadata.find("gmiseg.adapter");
+    io::NamedTensors base;
+    for (const auto& item : checkpoint.tensors) {
+      if (!starts_with(item.first, kAdapterPrefix)) base.push_back(item);
+    }
+    assign_all(*model->sam, "", base, checkpoint.path, model->device, model->dtype, progress);
+    if (own != checkpoint.metadata.end()) {
+      // Saved as 'full' with an adapter beside the base weights.
+      const auto adapter_config =
+          adapter::AdapterConfig::from_json(io::Json::parse(own->second, checkpoint.path));
+      model->adapter = adapter::make_adapter(adapter_config, config.depth, config.embed_dim);
+      assign_all(*model->adapter, kAdapterPrefix,
+                 with_prefix(io::read_safetensors(checkpoint.path).tensors, kAdapterPrefix), checkpoint.path,
+                 model->device, at::kFloat, {});
+    }
+  }
+  if (!options.adapter.empty()) load_adapter(*model, options.adapter);
+  model->sam->eval();
+  for (auto& p : model->sam->parameters()) p.set_requires_grad(false);
+  if (model->adapter) {
+    for (auto& p : model->adapter->parameters()) p.set_requires_grad(false);
+  }
+  progress.report("load", 1);
+  return model;
+}
+
+void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
+  torch::NoGradGuard no_grad;
+  io::Metadata metadata{{"format", "pt"},
+                        {"gmiseg.version", GMISEG_VERSION},
+                        {"gmiseg.kind", what},
+                        {"gmiseg.config", model.sam->config.to_json().dump()}};
+  if (extra != nullptr) metadata["gmiseg.training"] = extra->dump();
+  io::NamedTensors tensors;
+  const auto add_adapter_weights = [&] {
+    for (auto& [name, tensor] : sam::named_weights(*model.adapter))
+      tensors.emplace_back(kAdapterPrefix + name, tensor);
+    metadata["gmiseg.adapter"] = model.adapter->config.to_json().dump();
+  };
+  const auto weights = sam::named_weights(*model.sam);
+  if (what == "adapter") {
+    if (!model.adapter) {
+      throw Error(ErrorCode::kInvalidArg, "This model has no adapter to save. Save it as 'full'.");
+    }
+    add_adapter_weights();
+    metadata["gmiseg.base"] = model.base_id();
+    for (const auto& item : weights) {
+      for (const auto& prefix : model.trained_prefixes) {
+        if (starts_with(item.first, prefix)) tensors.push_back(item);
+      }
+    }
+  } else if (what == "full") {
+    tensors = weights;
+    if (model.adapter) add_adapter_weights();
+  } else if (what == "merged") {
+    tensors = weights;
+    if (model.adapter) {
+      for (auto& [name, tensor] : tensors) {
+        constexpr char kHead[] = "image_encoder.blocks.", kTail[] = ".attn.qkv.weight";
+        const size_t head = sizeof(kHead) - 1, tail = sizeof(kTail) - 1;
+        if (!starts_with(name, kHead) || name.size() < tail ||
+            name.compare(name.size() - tail, tail, kTail) != 0)
+          continue;
+        tensor = adapter::merged_qkv(*model.adapter, std::stoll(name.substr(head)), tensor);
+      }
+    }
+  } else {
+    throw Error(ErrorCode::kInvalidArg,
+                "There is no way '" + what + "' to save a model. Use 'adapter', 'full' or 'merged'.");
+  }
+  io::write_safetensors(path, tensors, metadata);
+}
+
+}  // namespace gmiseg::model

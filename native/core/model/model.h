@@ -1,0 +1,50 @@
+// A SAM with its adapter, and how it comes from files and goes back to them.
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "adapter/adapter.h"
+#include "model/load_options.h"
+#include "runtime/progress.h"
+#include "sam/sam.h"
+
+namespace gmiseg::model {
+
+struct Model {
+  sam::Sam sam{nullptr};
+  std::shared_ptr<adapter::Adapter> adapter;  // null = none
+  c10::Device device = c10::Device(c10::kCPU);
+  c10::ScalarType dtype = c10::ScalarType::Float;
+  std::string checkpoint_path;  // empty for random weights
+  std::string format, flavour;
+  std::string base_identity;  // sha256 of the checkpoint file or "random-SEED"; see base_id()
+  uint64_t seed = 0;
+  // Weights outside the adapter that training has changed ("mask_decoder.", ...):
+  // an adapter file carries them, or it would not give the same masks again.
+  std::vector<std::string> trained_prefixes;
+  // Counts changes of the weights, so that stale embeddings can be refused.
+  int64_t version = 0;
+
+  // Identifies the base weights in adapter files; hashes the checkpoint on first use.
+  const std::string& base_id();
+};
+
+std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& progress);
+
+// Puts a new adapter with fresh weights on the model. Replaces one that is there.
+void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed);
+
+// Lays an adapter file over the model. Throws Error(kCheckpointMismatch) if it
+// was trained on another base.
+void load_adapter(Model& model, const std::string& path);
+
+// what: "adapter" | "full" | "merged". `extra` goes into the file's metadata.
+void save_model(Model& model, const std::string& path, const std::string& what,
+                const io::Json* extra = nullptr);
+
+}  // namespace gmiseg::model

@@ -1,0 +1,52 @@
+#include "runtime/device.h"
+
+#include <ATen/Parallel.h>
+#include <torch/cuda.h>
+
+#include <cctype>
+
+#include "runtime/error.h"
+
+namespace gmiseg::runtime {
+
+c10::Device resolve_device(const std::string& name) {
+  if (name == "cpu") return c10::Device(c10::kCPU);
+  if (name == "auto")
+    return c10::Device(torch::cuda::is_available() ? c10::kCUDA : c10::kCPU,
+                       torch::cuda::is_available() ? 0 : -1);
+  int64_t index = -1;
+  if (name == "cuda") {
+    index = 0;
+  } else if (name.rfind("cuda:", 0) == 0 && name.size() > 5 && name.size() < 9) {
+    index = 0;
+    for (char c : name.substr(5)) {
+      if (std::isdigit(static_cast<unsigned char>(c)) == 0) index = -1;
+      if (index >= 0) index = 10 * index + (c - '0');
+    }
+  }
+  if (index < 0) {
+    throw Error(ErrorCode::kInvalidArg,
+                "There is no device '" + name + "'. Use 'auto', 'cpu', 'cuda' or 'cuda:N'.");
+  }
+  // The accelerator API answers "CUDA" on a CUDA build without a GPU: ask CUDA itself.
+  if (!torch::cuda::is_available()) {
+    throw Error(
+        ErrorCode::kDeviceUnavailable,
+        "The device '" + name +
+            "' is not there: this LibTorch sees no CUDA GPU. Use device 'cpu', or install "
+            "an NVIDIA driver and rebuild with GMISEG_LIBTORCH=cuda ('gmiseg doctor' shows what is in use).");
+  }
+  const auto count = static_cast<int64_t>(torch::cuda::device_count());
+  if (index >= count) {
+    throw Error(ErrorCode::kDeviceUnavailable, "The device '" + name + "' is not there: this machine has " +
+                                                   std::to_string(count) +
+                                                   " CUDA device(s), counted from 0.");
+  }
+  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+void use_threads(int threads) {
+  if (threads > 0 && at::get_num_threads() != threads) at::set_num_threads(threads);
+}
+
+}  // namespace gmiseg::runtime

@@ -1,0 +1,151 @@
+#include "sam/config.h"
+
+#include <algorithm>
+
+#include "io/json.h"
+#include "runtime/error.h"
+
+namespace gmiseg::sam {
+
+namespace {
+
+SamConfig vit(const std::string& name, int64_t dim, int64_t depth, int64_t heads,
+              std::vector<int64_t> global) {
+  SamConfig c;
+  c.variant = name;
+  c.embed_dim = dim;
+  c.depth = depth;
+  c.num_heads = heads;
+  c.global_attn_indexes = std::move(global);
+  return c;
+}
+
+// Small enough to train from scratch on two cores: 8-pixel patches keep thin
+// walls visible in the 128 x 128 logits.
+SamConfig tiny() {
+  SamConfig c;
+  c.variant = "tiny";
+  c.image_size = 256;
+  c.patch_size = 8;
+  c.embed_dim = 192;
+  c.depth = 6;
+  c.num_heads = 6;
+  c.mlp_dim = 576;
+  c.global_attn_indexes = {2, 5};
+  c.window_size = 8;
+  c.prompt_embed_dim = 128;
+  c.decoder_mlp_dim = 512;
+  c.decoder_num_heads = 8;
+  c.iou_head_hidden_dim = 128;
+  return c;
+}
+
+[[noreturn]] void bad(const std::string& why) {
+  throw Error(ErrorCode::kInvalidArg, "The model config does not work: " + why);
+}
+
+}  // namespace
+
+bool SamConfig::is_global(int64_t block) const {
+  return std::find(global_attn_indexes.begin(), global_attn_indexes.end(), block) !=
+         global_attn_indexes.end();
+}
+
+SamConfig SamConfig::named(const std::string& variant) {
+  if (variant == "vit_b") return vit("vit_b", 768, 12, 12, {2, 5, 8, 11});
+  if (variant == "vit_l") return vit("vit_l", 1024, 24, 16, {5, 11, 17, 23});
+  if (variant == "vit_h") return vit("vit_h", 1280, 32, 16, {7, 15, 23, 31});
+  if (variant == "tiny") return tiny();
+  throw Error(ErrorCode::kInvalidArg,
+              "There is no model variant '" + variant + "'. Use vit_b, vit_l, vit_h, tiny or a config.json.");
+}
+
+SamConfig SamConfig::from_json(const io::Json& json) {
+  if (!json.is_object()) bad("it is not a JSON object.");
+  SamConfig c;
+  if (const auto* v = json.find("variant"); v != nullptr && v->is_string() && v->as_string() != "custom") {
+    c = named(v->as_string());
+  } else {
+    for (const char* key : {"embed_dim", "depth", "num_heads"}) {
+      if (json.find(key) == nullptr) bad(std::string("the key '") + key + "' is missing.");
+    }
+  }
+  c.image_size = json.get("image_size", c.image_size);
+  c.patch_size = json.get("patch_size", c.patch_size);
+  c.embed_dim = json.get("embed_dim", c.embed_dim);
+  c.depth = json.get("depth", c.depth);
+  c.num_heads = json.get("num_heads", c.num_heads);
+  c.mlp_dim = json.get("mlp_dim", c.mlp_dim);
+  c.window_size = json.get("window_size", c.window_size);
+  c.prompt_embed_dim = json.get("prompt_embed_dim", c.prompt_embed_dim);
+  c.decoder_mlp_dim = json.get("decoder_mlp_dim", c.decoder_mlp_dim);
+  c.decoder_num_heads = json.get("decoder_num_heads", c.decoder_num_heads);
+  c.iou_head_hidden_dim = json.get("iou_head_hidden_dim", c.iou_head_hidden_dim);
+  c.decoder_norm_eps = json.get("decoder_norm_eps", c.decoder_norm_eps);
+  if (const auto* indexes = json.find("global_attn_indexes"); indexes != nullptr) {
+    c.global_attn_indexes.clear();
+    for (const auto& i : indexes->as_array()) c.global_attn_indexes.push_back(i.as_int());
+  }
+  const std::string preprocessing = json.get("preprocessing", "sam");
+  if (preprocessing == "medsam") {
+    c.preprocessing = Preprocessing::kMedSam;
+  } else if (preprocessing != "sam") {
+    bad("preprocessing is '" + preprocessing + "', not 'sam' or 'medsam'.");
+  }
+  c.validate();
+  return c;
+}
+
+io::Json SamConfig::to_json() const {
+  io::Json::Array indexes;
+  for (int64_t i : global_attn_indexes) indexes.emplace_back(i);
+  io::Json json;
+  json.set("variant", variant);
+  json.set("image_size", image_size);
+  json.set("patch_size", patch_size);
+  json.set("embed_dim", embed_dim);
+  json.set("depth", depth);
+  json.set("num_heads", num_heads);
+  json.set("mlp_dim", hidden_dim());
+  json.set("global_attn_indexes", std::move(indexes));
+  json.set("window_size", window_size);
+  json.set("prompt_embed_dim", prompt_embed_dim);
+  json.set("decoder_mlp_dim", decoder_mlp_dim);
+  json.set("decoder_num_heads", decoder_num_heads);
+  json.set("iou_head_hidden_dim", iou_head_hidden_dim);
+  json.set("decoder_norm_eps", decoder_norm_eps);
+  json.set("preprocessing", preprocessing == Preprocessing::kMedSam ? "medsam" : "sam");
+  return json;
+}
+
+void SamConfig::validate() const {
+  const auto positive = [](int64_t v, const char* name, int64_t most) {
+    if (v < 1 || v > most) {
+      bad(std::string(name) + " is " + std::to_string(v) + ", not between 1 and " + std::to_string(most) +
+          ".");
+    }
+  };
+  positive(image_size, "image_size", 8192);
+  positive(patch_size, "patch_size", 64);
+  positive(embed_dim, "embed_dim", 8192);
+  positive(depth, "depth", 256);
+  positive(num_heads, "num_heads", 256);
+  positive(window_size, "window_size", 1024);
+  positive(prompt_embed_dim, "prompt_embed_dim", 4096);
+  positive(decoder_mlp_dim, "decoder_mlp_dim", 65536);
+  positive(decoder_num_heads, "decoder_num_heads", 256);
+  positive(iou_head_hidden_dim, "iou_head_hidden_dim", 8192);
+  if (image_size % patch_size != 0) bad("image_size must be a multiple of patch_size.");
+  if (embed_dim % num_heads != 0) bad("embed_dim must be a multiple of num_heads.");
+  if (prompt_embed_dim % 8 != 0) bad("prompt_embed_dim must be a multiple of 8.");
+  // Cross attention works at half the width.
+  if (prompt_embed_dim % (2 * decoder_num_heads) != 0) {
+    bad("prompt_embed_dim must be a multiple of twice decoder_num_heads.");
+  }
+  for (int64_t i : global_attn_indexes) {
+    if (i < 0 || i >= depth)
+      bad("global_attn_indexes names block " + std::to_string(i) + ", which does not exist.");
+  }
+}
+
+}  // namespace gmiseg::sam

@@ -1,0 +1,93 @@
+// SAM's image encoder: a ViT with windowed attention, a few global blocks,
+// decomposed relative positions and a convolutional neck.
+#pragma once
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "runtime/progress.h"
+#include "sam/config.h"
+#include "sam/layers.h"
+
+namespace gmiseg::sam {
+
+// What an adapter adds to the query and value projections of a block. The
+// input is what the fused qkv layer sees: [B, H, W, D], windows included.
+class QvBypass {
+ public:
+  virtual ~QvBypass() = default;
+  // Additions to q and v, each [B, H, W, D].
+  virtual std::pair<at::Tensor, at::Tensor> operator()(int64_t block, const at::Tensor& x) = 0;
+};
+
+class AttentionImpl : public torch::nn::Module {
+ public:
+  // size: tokens a side, of the window or of the whole grid.
+  AttentionImpl(int64_t dim, int64_t heads, int64_t size);
+  at::Tensor forward(const at::Tensor& x, int64_t block, QvBypass* bypass);  // [B, H, W, D] -> same
+
+  Linear qkv{nullptr}, proj{nullptr};
+  at::Tensor rel_pos_h, rel_pos_w;  // [2 size - 1, D / heads]
+
+ private:
+  int64_t heads_;
+};
+TORCH_MODULE(Attention);
+
+class MlpBlockImpl : public torch::nn::Module {
+ public:
+  MlpBlockImpl(int64_t dim, int64_t hidden);
+  at::Tensor forward(const at::Tensor& x);
+
+ private:
+  Linear lin1_{nullptr}, lin2_{nullptr};
+};
+TORCH_MODULE(MlpBlock);
+
+class BlockImpl : public torch::nn::Module {
+ public:
+  BlockImpl(const SamConfig& config, int64_t index);
+  at::Tensor forward(const at::Tensor& x, QvBypass* bypass);  // [B, H, W, D] -> same
+
+  Attention attn{nullptr};
+
+ private:
+  int64_t index_, window_;  // window 0 = global
+  LayerNorm norm1_{nullptr}, norm2_{nullptr};
+  MlpBlock mlp_{nullptr};
+};
+TORCH_MODULE(Block);
+
+struct EncodeOptions {
+  QvBypass* bypass = nullptr;
+  // Recompute a block's activations in the backward pass instead of keeping them.
+  bool checkpoint = false;
+  // Called with each block's output [B, H, W, D].
+  std::function<void(int64_t block, const at::Tensor&)> on_block;
+};
+
+class ImageEncoderImpl : public torch::nn::Module {
+ public:
+  explicit ImageEncoderImpl(const SamConfig& config);
+  // [B, 3, S, S] preprocessed pixels -> [B, prompt_embed_dim, grid, grid].
+  // Polls `progress` between blocks.
+  at::Tensor forward(const at::Tensor& image, const EncodeOptions& options, const Progress& progress);
+
+  at::Tensor pos_embed;  // [1, grid, grid, D]
+  std::vector<Block> blocks;
+
+ private:
+  Conv2d patch_proj_{nullptr};
+  Conv2d neck0_{nullptr}, neck2_{nullptr};
+  LayerNorm2d neck1_{nullptr}, neck3_{nullptr};
+};
+TORCH_MODULE(ImageEncoder);
+
+// [B, H, W, C] -> [B * windows, window, window, C], zero-padded below and right;
+// windows run batch, row, column.
+at::Tensor window_partition(const at::Tensor& x, int64_t window);
+// The inverse, cropped to [B, height, width, C].
+at::Tensor window_unpartition(const at::Tensor& windows, int64_t window, int64_t height, int64_t width);
+
+}  // namespace gmiseg::sam

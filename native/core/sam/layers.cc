@@ -1,0 +1,110 @@
+#include "sam/layers.h"
+
+#include <ATen/Functions.h>
+#include <torch/types.h>
+
+#include <cmath>
+
+namespace gmiseg::sam {
+
+LinearImpl::LinearImpl(int64_t in, int64_t out) {
+  weight = register_parameter("weight", torch::empty({out, in}));
+  bias = register_parameter("bias", torch::empty({out}));
+}
+at::Tensor LinearImpl::forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
+
+Conv2dImpl::Conv2dImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
+                       bool with_bias)
+    : stride_(stride), padding_(padding) {
+  weight = register_parameter("weight", torch::empty({out, in, kernel, kernel}));
+  if (with_bias) bias = register_parameter("bias", torch::empty({out}));
+}
+at::Tensor Conv2dImpl::forward(const at::Tensor& x) {
+  return at::conv2d(x, weight, bias, {stride_, stride_}, {padding_, padding_});
+}
+
+UpConv2dImpl::UpConv2dImpl(int64_t in, int64_t out) {
+  weight = register_parameter("weight", torch::empty({in, out, 2, 2}));
+  bias = register_parameter("bias", torch::empty({out}));
+}
+at::Tensor UpConv2dImpl::forward(const at::Tensor& x) {
+  return at::conv_transpose2d(x, weight, bias, {2, 2});
+}
+
+LayerNormImpl::LayerNormImpl(int64_t dim, double eps) : eps_(eps) {
+  weight = register_parameter("weight", torch::empty({dim}));
+  bias = register_parameter("bias", torch::empty({dim}));
+}
+at::Tensor LayerNormImpl::forward(const at::Tensor& x) {
+  return at::layer_norm(x, {weight.size(0)}, weight, bias, eps_);
+}
+
+LayerNorm2dImpl::LayerNorm2dImpl(int64_t channels) {
+  weight = register_parameter("weight", torch::empty({channels}));
+  bias = register_parameter("bias", torch::empty({channels}));
+}
+at::Tensor LayerNorm2dImpl::forward(const at::Tensor& x) {
+  return at::layer_norm(x.permute({0, 2, 3, 1}), {weight.size(0)}, weight, bias, 1e-6).permute({0, 3, 1, 2});
+}
+
+EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t dim) {
+  weight = register_parameter("weight", torch::empty({count, dim}));
+}
+
+MlpImpl::MlpImpl(int64_t in, int64_t hidden, int64_t out, int64_t count) {
+  auto list = register_module("layers", std::make_shared<torch::nn::Module>());
+  for (int64_t i = 0; i < count; ++i) {
+    const bool last = i + 1 == count;
+    layers_.push_back(
+        list->register_module(std::to_string(i), Linear(i == 0 ? in : hidden, last ? out : hidden)));
+  }
+}
+at::Tensor MlpImpl::forward(at::Tensor x) {
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    x = layers_[i]->forward(x);
+    if (i + 1 < layers_.size()) x = at::relu(x);
+  }
+  return x;
+}
+
+namespace {
+
+bool ends_with(const std::string& s, const std::string& end) {
+  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
+}
+
+}  // namespace
+
+void init_weights(torch::nn::Module& module, uint64_t seed) {
+  torch::NoGradGuard no_grad;
+  auto generator = at::detail::createCPUGenerator(seed);
+  for (auto& item : module.named_buffers()) item.value().normal_(0, 1, generator);
+  // A bias is drawn from the range of the weight it belongs to.
+  double bound = 0;
+  for (auto& item : module.named_parameters()) {
+    const std::string& name = item.key();
+    auto& p = item.value();
+    if (name.find("rel_pos") != std::string::npos) {
+      p.zero_();
+    } else if (ends_with(name, "pos_embed")) {
+      p.normal_(0, 0.02, generator);
+    } else if (ends_with(name, "weight") && p.dim() == 1) {
+      p.fill_(1);
+      bound = 0;
+    } else if (ends_with(name, "weight") &&
+               (name.find("embed") != std::string::npos || name.find("token") != std::string::npos) &&
+               name.find("patch_embed") == std::string::npos && p.dim() == 2 && p.size(0) <= 4) {
+      p.normal_(0, 1, generator);
+    } else if (ends_with(name, "weight")) {
+      // a = sqrt(5) of Kaiming's uniform: bound = 1 / sqrt(fan in).
+      bound = 1.0 / std::sqrt(static_cast<double>(p.numel() / p.size(0)));
+      p.uniform_(-bound, bound, generator);
+    } else if (bound > 0) {
+      p.uniform_(-bound, bound, generator);
+    } else {
+      p.zero_();
+    }
+  }
+}
+
+}  // namespace gmiseg::sam

@@ -1,0 +1,87 @@
+// The few layers SAM needs. Parameters are left uninitialised on purpose: a
+// checkpoint replaces them, and memory that nobody touched is never resident
+// (LibTorch's own layers would draw 312 M random numbers first).
+// `init_weights` fills them for training from scratch.
+#pragma once
+
+#include <torch/nn/module.h>
+#include <torch/nn/pimpl.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gmiseg::sam {
+
+class LinearImpl : public torch::nn::Module {
+ public:
+  LinearImpl(int64_t in, int64_t out);
+  at::Tensor forward(const at::Tensor& x);  // [..., in] -> [..., out]
+  at::Tensor weight, bias;                  // [out, in], [out]
+};
+TORCH_MODULE(Linear);
+
+class Conv2dImpl : public torch::nn::Module {
+ public:
+  Conv2dImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding, bool with_bias);
+  at::Tensor forward(const at::Tensor& x);
+  at::Tensor weight, bias;
+
+ private:
+  int64_t stride_, padding_;
+};
+TORCH_MODULE(Conv2d);
+
+// Kernel 2, stride 2: doubles both sides.
+class UpConv2dImpl : public torch::nn::Module {
+ public:
+  UpConv2dImpl(int64_t in, int64_t out);
+  at::Tensor forward(const at::Tensor& x);
+  at::Tensor weight, bias;  // [in, out, 2, 2], [out]
+};
+TORCH_MODULE(UpConv2d);
+
+class LayerNormImpl : public torch::nn::Module {
+ public:
+  LayerNormImpl(int64_t dim, double eps);
+  at::Tensor forward(const at::Tensor& x);  // over the last axis
+  at::Tensor weight, bias;
+
+ private:
+  double eps_;
+};
+TORCH_MODULE(LayerNorm);
+
+// Over the channels of [B, C, H, W], eps 1e-6 inside the root.
+class LayerNorm2dImpl : public torch::nn::Module {
+ public:
+  explicit LayerNorm2dImpl(int64_t channels);
+  at::Tensor forward(const at::Tensor& x);
+  at::Tensor weight, bias;
+};
+TORCH_MODULE(LayerNorm2d);
+
+class EmbeddingImpl : public torch::nn::Module {
+ public:
+  EmbeddingImpl(int64_t count, int64_t dim);
+  at::Tensor weight;  // [count, dim]
+};
+TORCH_MODULE(Embedding);
+
+// Linear layers with ReLU between them: `layers.0`, `layers.1`, ...
+class MlpImpl : public torch::nn::Module {
+ public:
+  MlpImpl(int64_t in, int64_t hidden, int64_t out, int64_t count);
+  at::Tensor forward(at::Tensor x);
+
+ private:
+  std::vector<Linear> layers_;
+};
+TORCH_MODULE(Mlp);
+
+// Fills every parameter for training from scratch: Kaiming-uniform weights and
+// biases as PyTorch's layers draw them, norms 1 and 0, embeddings N(0, 1),
+// `pos_embed` N(0, 0.02), relative positions 0. The same seed gives the same values.
+void init_weights(torch::nn::Module& module, uint64_t seed);
+
+}  // namespace gmiseg::sam

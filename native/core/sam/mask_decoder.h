@@ -1,0 +1,37 @@
+// Image embedding and encoded prompts -> low-resolution mask logits and predicted IoU.
+#pragma once
+
+#include <vector>
+
+#include "sam/prompt_encoder.h"
+#include "sam/two_way_transformer.h"
+
+namespace gmiseg::sam {
+
+struct DecodedMasks {
+  at::Tensor logits;  // [P, M, low_res, low_res]
+  at::Tensor iou;     // [P, M], predicted, no sigmoid
+};
+
+// Which of the four masks: 0 (one answer), 1..3 (whole, part, subpart) or all.
+enum class MaskChoice { kSingle, kMulti, kAll };
+
+class MaskDecoderImpl : public torch::nn::Module {
+ public:
+  explicit MaskDecoderImpl(const SamConfig& config);
+  // embedding [P or 1, C, g, g], positions [1, C, g, g].
+  DecodedMasks forward(const at::Tensor& embedding, const at::Tensor& positions,
+                       const EncodedPrompts& prompts, MaskChoice choice);
+
+ private:
+  static constexpr int64_t kMaskTokens = 4;
+  TwoWayTransformer transformer_{nullptr};
+  Embedding iou_token_{nullptr}, mask_tokens_{nullptr};
+  UpConv2d up0_{nullptr}, up3_{nullptr};
+  LayerNorm2d up1_{nullptr};
+  std::vector<Mlp> hypernetworks_;
+  Mlp iou_head_{nullptr};
+};
+TORCH_MODULE(MaskDecoder);
+
+}  // namespace gmiseg::sam

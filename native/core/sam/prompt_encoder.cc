@@ -1,0 +1,97 @@
+#include "sam/prompt_encoder.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/types.h>
+
+#include <cmath>
+
+namespace gmiseg::sam {
+
+PositionEmbeddingRandomImpl::PositionEmbeddingRandomImpl(int64_t features) {
+  positional_encoding_gaussian_matrix =
+      register_buffer("positional_encoding_gaussian_matrix", torch::empty({2, features}));
+}
+
+at::Tensor PositionEmbeddingRandomImpl::forward(const at::Tensor& coordinates) {
+  // Sines of large arguments need the full precision whatever the weights have:
+  // the matrix stays float32, and float32 products keep autocast out.
+  const auto position = 2 * coordinates.to(at::kFloat) - 1;
+  const auto& matrix = positional_encoding_gaussian_matrix;
+  const auto angle =
+      (position.select(-1, 0).unsqueeze(-1) * matrix[0] + position.select(-1, 1).unsqueeze(-1) * matrix[1]) *
+      (2 * M_PI);
+  return at::cat({angle.sin(), angle.cos()}, -1);
+}
+
+PromptEncoderImpl::PromptEncoderImpl(const SamConfig& config)
+    : image_size_(config.image_size), grid_(config.grid()) {
+  const int64_t dim = config.prompt_embed_dim;
+  constexpr int64_t kMaskChannels = 16;
+  pe_layer_ = register_module("pe_layer", PositionEmbeddingRandom(dim / 2));
+  auto points = register_module("point_embeddings", std::make_shared<torch::nn::Module>());
+  for (int i = 0; i < 4; ++i) {
+    point_embeddings_.push_back(points->register_module(std::to_string(i), Embedding(1, dim)));
+  }
+  not_a_point_embed_ = register_module("not_a_point_embed", Embedding(1, dim));
+  auto mask = register_module("mask_downscaling", std::make_shared<torch::nn::Module>());
+  mask0_ = mask->register_module("0", Conv2d(1, kMaskChannels / 4, 2, 2, 0, true));
+  mask1_ = mask->register_module("1", LayerNorm2d(kMaskChannels / 4));
+  mask3_ = mask->register_module("3", Conv2d(kMaskChannels / 4, kMaskChannels, 2, 2, 0, true));
+  mask4_ = mask->register_module("4", LayerNorm2d(kMaskChannels));
+  mask6_ = mask->register_module("6", Conv2d(kMaskChannels, dim, 1, 1, 0, true));
+  no_mask_embed_ = register_module("no_mask_embed", Embedding(1, dim));
+}
+
+at::Tensor PromptEncoderImpl::embed_points(const at::Tensor& points, const at::Tensor& labels, bool pad) {
+  auto coordinates = points.to(at::kFloat) + 0.5;
+  auto kinds = labels.to(at::kInt);
+  if (pad) {
+    coordinates = at::cat({coordinates, at::zeros({points.size(0), 1, 2}, coordinates.options())}, 1);
+    kinds = at::cat({kinds, at::full({points.size(0), 1}, -1, kinds.options())}, 1);
+  }
+  const auto is = [&](int kind) { return (kinds == kind).unsqueeze(-1); };
+  auto out = pe_layer_->forward(coordinates / static_cast<double>(image_size_))
+                 .to(not_a_point_embed_->weight.scalar_type());
+  out = at::where(is(-1), not_a_point_embed_->weight, out);
+  out = at::where(is(0), out + point_embeddings_[0]->weight, out);
+  return at::where(is(1), out + point_embeddings_[1]->weight, out);
+}
+
+at::Tensor PromptEncoderImpl::embed_boxes(const at::Tensor& boxes) {
+  const auto corners = (boxes.to(at::kFloat) + 0.5).view({-1, 2, 2});
+  const auto kinds = at::cat({point_embeddings_[2]->weight, point_embeddings_[3]->weight}, 0);
+  return pe_layer_->forward(corners / static_cast<double>(image_size_)).to(kinds.scalar_type()) + kinds;
+}
+
+EncodedPrompts PromptEncoderImpl::forward(const Prompts& prompts, int64_t rows) {
+  EncodedPrompts out;
+  const auto& weight = no_mask_embed_->weight;
+  const int64_t dim = weight.size(1);
+  std::vector<at::Tensor> sparse;
+  if (prompts.points.defined() && prompts.points.size(1) > 0) {
+    sparse.push_back(embed_points(prompts.points, prompts.labels, !prompts.boxes.defined()));
+  }
+  if (prompts.boxes.defined()) sparse.push_back(embed_boxes(prompts.boxes));
+  out.sparse = sparse.empty() ? at::empty({rows, 0, dim}, weight.options()) : at::cat(sparse, 1);
+  if (prompts.masks.defined()) {
+    auto x = at::gelu(mask1_->forward(mask0_->forward(prompts.masks.to(weight.scalar_type()))));
+    x = at::gelu(mask4_->forward(mask3_->forward(x)));
+    out.dense = mask6_->forward(x);
+  } else {
+    out.dense = weight.view({1, dim, 1, 1}).expand({rows, dim, grid_, grid_});
+  }
+  return out;
+}
+
+at::Tensor PromptEncoderImpl::dense_pe() {
+  const auto options = pe_layer_->positional_encoding_gaussian_matrix.options().dtype(at::kFloat);
+  const auto steps = (at::arange(grid_, options) + 0.5) / static_cast<double>(grid_);
+  const auto y = steps.unsqueeze(1).expand({grid_, grid_}), x = steps.unsqueeze(0).expand({grid_, grid_});
+  return pe_layer_->forward(at::stack({x, y}, -1))
+      .to(no_mask_embed_->weight.scalar_type())
+      .permute({2, 0, 1})
+      .unsqueeze(0);
+}
+
+}  // namespace gmiseg::sam

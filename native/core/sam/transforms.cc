@@ -1,0 +1,97 @@
+#include "sam/transforms.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "runtime/error.h"
+#include "sam/resize.h"
+
+namespace gmiseg::sam {
+
+namespace {
+
+// ImageNet's statistics in units of grey levels, as the reference has them.
+constexpr float kMean[] = {123.675F, 116.28F, 103.53F};
+constexpr float kStd[] = {58.395F, 57.12F, 57.375F};
+
+at::Tensor bilinear(const at::Tensor& x, int64_t height, int64_t width) {
+  return at::upsample_bilinear2d(x, {height, width}, false);
+}
+
+}  // namespace
+
+Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
+  if (height < 1 || width < 1 || height > (1 << 20) || width > (1 << 20)) {
+    throw Error(ErrorCode::kShape, "An image of " + std::to_string(width) + " x " + std::to_string(height) +
+                                       " pixels cannot be used; both sides must be between 1 and 1048576.");
+  }
+  Frame f{height, width, config.image_size, config.image_size};
+  if (config.preprocessing == Preprocessing::kSam) {
+    const double scale =
+        static_cast<double>(config.image_size) / static_cast<double>(std::max(height, width));
+    const auto side = [&](int64_t n) {
+      // A line of an extreme aspect ratio still keeps a pixel.
+      return std::max<int64_t>(1, static_cast<int64_t>(std::floor(static_cast<double>(n) * scale + 0.5)));
+    };
+    f.input_height = side(height);
+    f.input_width = side(width);
+  }
+  return f;
+}
+
+at::Tensor preprocess(const at::Tensor& image, const SamConfig& config) {
+  const auto frame = frame_of(image.size(0), image.size(1), config);
+  auto x = image.permute({2, 0, 1});
+  if (config.preprocessing == Preprocessing::kMedSam) {
+    x = x.to(at::kFloat).unsqueeze(0).contiguous();
+    if (x.size(2) != frame.input_height || x.size(3) != frame.input_width) {
+      x = at::_upsample_bicubic2d_aa(x, {frame.input_height, frame.input_width}, false);
+      x = x.clamp(0, 255);  // cubic kernels overshoot
+    }
+    const auto low = x.min(), high = x.max();
+    x = (x - low) / (high - low).clamp_min(1e-8);
+    return x.expand({1, 3, x.size(2), x.size(3)}).contiguous();
+  }
+  x = resize_uint8(x, frame.input_height, frame.input_width).to(at::kFloat).expand({3, -1, -1});
+  const auto mean = at::tensor(at::ArrayRef<float>(kMean), x.options()).view({3, 1, 1});
+  const auto deviation = at::tensor(at::ArrayRef<float>(kStd), x.options()).view({3, 1, 1});
+  x = (x - mean) / deviation;
+  return at::constant_pad_nd(
+             x, {0, config.image_size - frame.input_width, 0, config.image_size - frame.input_height})
+      .unsqueeze(0);
+}
+
+at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamConfig& config) {
+  auto x = low_res.to(at::kFloat);
+  if (config.preprocessing == Preprocessing::kMedSam) {
+    // MedSAM resizes probabilities, not logits.
+    return at::logit(bilinear(at::sigmoid(x), frame.height, frame.width), 1e-6);
+  }
+  x = bilinear(x, config.image_size, config.image_size);
+  x = x.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width);
+  return bilinear(x, frame.height, frame.width);
+}
+
+at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config) {
+  const auto foreground = mask.ne(0).to(at::kFloat).unsqueeze(1);
+  // Area averages, so that thin structures leave a trace.
+  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
+  const auto side = [&](int64_t n) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
+  };
+  const int64_t height = side(frame.input_height), width = side(frame.input_width);
+  const auto small = at::_upsample_bilinear2d_aa(foreground, {height, width}, false);
+  return at::constant_pad_nd(small * 20 - 10, {0, config.low_res() - width, 0, config.low_res() - height},
+                             -10);
+}
+
+at::Tensor stability_score(const at::Tensor& logits) {
+  const auto inside = logits.gt(1).sum({-2, -1}).to(at::kFloat);
+  const auto around = logits.gt(-1).sum({-2, -1}).to(at::kFloat);
+  return at::where(around > 0, inside / around.clamp_min(1), at::zeros_like(inside));
+}
+
+}  // namespace gmiseg::sam

@@ -1,0 +1,34 @@
+// Pixels to the encoder's input, and low-resolution logits back to pixels.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "sam/config.h"
+
+namespace gmiseg::sam {
+
+// Where an image lies in the encoder's square input.
+struct Frame {
+  int64_t height = 0, width = 0;              // of the original image
+  int64_t input_height = 0, input_width = 0;  // after resizing, before padding
+  double scale_x() const { return static_cast<double>(input_width) / static_cast<double>(width); }
+  double scale_y() const { return static_cast<double>(input_height) / static_cast<double>(height); }
+};
+
+Frame frame_of(int64_t height, int64_t width, const SamConfig& config);
+
+// [H, W, 1 or 3] uint8 -> [1, 3, S, S] float32, normalised and padded as
+// config.preprocessing says.
+at::Tensor preprocess(const at::Tensor& image, const SamConfig& config);
+
+// [P, M, low, low] logits -> [P, M, height, width] float32 on the original grid.
+at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamConfig& config);
+
+// A binary mask [P, H, W] on the original grid -> mask prompt [P, 1, low, low]
+// with logits of +10 inside, -10 outside and on the padding.
+at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config);
+
+// |{logit > 1}| / |{logit > -1}| per mask of [..., H, W]; 0 where the union is empty.
+at::Tensor stability_score(const at::Tensor& logits);
+
+}  // namespace gmiseg::sam

@@ -1,0 +1,83 @@
+#include "sam/two_way_transformer.h"
+
+#include <ATen/Functions.h>
+#include <torch/types.h>
+
+#include <cmath>
+
+namespace gmiseg::sam {
+
+DecoderAttentionImpl::DecoderAttentionImpl(int64_t dim, int64_t heads, int64_t downsample) : heads_(heads) {
+  const int64_t inner = dim / downsample;
+  q_proj_ = register_module("q_proj", Linear(dim, inner));
+  k_proj_ = register_module("k_proj", Linear(dim, inner));
+  v_proj_ = register_module("v_proj", Linear(dim, inner));
+  out_proj_ = register_module("out_proj", Linear(inner, dim));
+}
+
+at::Tensor DecoderAttentionImpl::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+  const auto by_head = [&](const at::Tensor& x) {
+    return x.view({x.size(0), x.size(1), heads_, x.size(2) / heads_}).transpose(1, 2);
+  };
+  const auto queries = by_head(q_proj_->forward(q)), keys = by_head(k_proj_->forward(k));
+  const double scale = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
+  const auto weights = at::softmax(at::matmul(queries, keys.transpose(2, 3)) * scale, -1);
+  const auto out = at::matmul(weights, by_head(v_proj_->forward(v))).transpose(1, 2);
+  return out_proj_->forward(out.reshape({out.size(0), out.size(1), out.size(2) * out.size(3)}));
+}
+
+TwoWayBlockImpl::TwoWayBlockImpl(const SamConfig& config, bool skip_first_pe)
+    : skip_first_pe_(skip_first_pe) {
+  const int64_t dim = config.prompt_embed_dim, heads = config.decoder_num_heads;
+  const double eps = config.decoder_norm_eps;
+  self_attn_ = register_module("self_attn", DecoderAttention(dim, heads, 1));
+  norm1_ = register_module("norm1", LayerNorm(dim, eps));
+  token_to_image_ = register_module("cross_attn_token_to_image", DecoderAttention(dim, heads, 2));
+  norm2_ = register_module("norm2", LayerNorm(dim, eps));
+  auto mlp = register_module("mlp", std::make_shared<torch::nn::Module>());
+  lin1_ = mlp->register_module("lin1", Linear(dim, config.decoder_mlp_dim));
+  lin2_ = mlp->register_module("lin2", Linear(config.decoder_mlp_dim, dim));
+  norm3_ = register_module("norm3", LayerNorm(dim, eps));
+  norm4_ = register_module("norm4", LayerNorm(dim, eps));
+  image_to_token_ = register_module("cross_attn_image_to_token", DecoderAttention(dim, heads, 2));
+}
+
+std::pair<at::Tensor, at::Tensor> TwoWayBlockImpl::forward(at::Tensor queries, at::Tensor keys,
+                                                           const at::Tensor& query_pe,
+                                                           const at::Tensor& key_pe) {
+  if (skip_first_pe_) {
+    queries = self_attn_->forward(queries, queries, queries);
+  } else {
+    const auto q = queries + query_pe;
+    queries = queries + self_attn_->forward(q, q, queries);
+  }
+  queries = norm1_->forward(queries);
+  const auto k = keys + key_pe;
+  queries = norm2_->forward(queries + token_to_image_->forward(queries + query_pe, k, keys));
+  queries = norm3_->forward(queries + lin2_->forward(at::relu(lin1_->forward(queries))));
+  keys = norm4_->forward(keys + image_to_token_->forward(k, queries + query_pe, queries));
+  return {queries, keys};
+}
+
+TwoWayTransformerImpl::TwoWayTransformerImpl(const SamConfig& config) {
+  auto list = register_module("layers", std::make_shared<torch::nn::Module>());
+  for (int i = 0; i < 2; ++i) {
+    layers_.push_back(list->register_module(std::to_string(i), TwoWayBlock(config, i == 0)));
+  }
+  final_attn_ = register_module("final_attn_token_to_image",
+                                DecoderAttention(config.prompt_embed_dim, config.decoder_num_heads, 2));
+  norm_final_ = register_module("norm_final_attn", LayerNorm(config.prompt_embed_dim, 1e-5));
+}
+
+std::pair<at::Tensor, at::Tensor> TwoWayTransformerImpl::forward(const at::Tensor& image,
+                                                                 const at::Tensor& positions,
+                                                                 const at::Tensor& tokens) {
+  auto keys = image.flatten(2).transpose(1, 2);
+  const auto key_pe = positions.flatten(2).transpose(1, 2);
+  auto queries = tokens;
+  for (auto& layer : layers_) std::tie(queries, keys) = layer->forward(queries, keys, tokens, key_pe);
+  const auto out = final_attn_->forward(queries + tokens, keys + key_pe, keys);
+  return {norm_final_->forward(queries + out), keys};
+}
+
+}  // namespace gmiseg::sam

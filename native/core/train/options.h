@@ -1,0 +1,84 @@
+// Everything a training run can be told, as JSON from TypeScript and in the
+// run folder's config.json. Every key has a default but `data` and `out`.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "adapter/adapter.h"
+#include "io/json.h"
+
+namespace gmiseg::train {
+
+// How a mask becomes the loss's low-resolution target.
+enum class TargetMode { kArea, kNearest, kSoft };
+
+struct TrainOptions {
+  // JSON key                                      meaning, unit
+  std::vector<std::string> data;  // "data": slice stores, a string or a list
+  std::string out;                // "out": run folder, made if it is not there
+  bool resume = false;            // "resume": go on from the newest checkpoint in `out`, if there is one
+
+  // What trains. "train": any of "adapter", "decoder", "prompt-encoder", "encoder", or "all"
+  // (encoder, decoder and prompt encoder). Default: adapter and decoder if there is an adapter, else all.
+  std::vector<std::string> train;
+  bool has_adapter = false;  // "adapter": null or {kind, rank, gate, scale}: put a new one on the model
+  adapter::AdapterConfig adapter;
+
+  // Tasks. Every (data set, label, axis) is one; each sample draws a task first, then a slice of it.
+  std::vector<std::string> datasets;  // "datasets": only these (empty = all)
+  std::vector<int64_t> labels;        // "labels": only these label values (empty = all)
+  int64_t min_pixels = 10;            // "minPixels": smaller masks are no samples
+
+  int64_t steps = 1000;    // "steps": optimiser steps
+  double max_minutes = 0;  // "maxMinutes": stop (with a checkpoint) after that long; 0 = never
+  int64_t batch_size = 4;  // "batchSize": images a micro-batch
+  int64_t accumulate = 1;  // "accumulate": micro-batches a step
+  uint64_t seed = 0;       // "seed"
+
+  double learning_rate = 1e-4;        // "learningRate"
+  int64_t warmup = 100;               // "warmupSteps": linear from 0
+  std::string schedule = "cosine";    // "schedule": "constant" | "linear" | "cosine" | "poly" (power 0.9)
+  double final_factor = 0.01;         // "finalFactor": last learning rate / learningRate
+  double beta1 = 0.9, beta2 = 0.999;  // "beta1", "beta2"
+  double epsilon = 1e-8;              // "epsilon"
+  double weight_decay = 0.01;         // "weightDecay", decoupled; not on biases, norms and embeddings
+  double clip = 1.0;                  // "clipNorm": of the whole gradient; 0 = never
+  std::string dtype = "float32";      // "dtype": "float32" | "bfloat16" (autocast)
+  bool checkpointing = false;         // "activationCheckpointing"
+
+  double focal_weight = 1, dice_weight = 1;  // "focalWeight", "diceWeight"
+  double iou_weight = -1;                 // "iouWeight": squared error of the predicted IoU; default 1 if the
+                                          // decoder trains from scratch ("all"), else 0
+  TargetMode target = TargetMode::kArea;  // "target": "area" | "nearest" | "soft"
+
+  // Prompts: one kind a micro-batch, drawn by these weights (they need not sum to 1).
+  double box_share = 0.5, points_share = 0.25, both_share = 0.25;  // "boxShare", "pointsShare", "bothShare"
+  int64_t max_points = 3;      // "maxPoints": 1 .. maxPoints uniform points inside the mask
+  double box_offset = 20;      // "boxOffset": each side moves out by U(0, boxOffset) px at 1024
+  double refine_share = 0.25;  // "refineShare": micro-batches with a second pass: an error point and
+                               // the first pass's logits as mask prompt
+
+  // Augmentation.
+  double flip = 0.5;   // "flip": chance of each of the two mirrorings
+  double noise = 0.1;  // "noise": deviation of Gaussian noise is U(0, noise), normalised units
+  double zoom = 0;     // "zoom": scale factor exp(U(-zoom, zoom)) about a random centre
+  double rotate = 0;   // "rotate": U(-rotate, rotate) degrees
+  double gamma = 0;    // "gamma": intensity exponent exp(U(-gamma, gamma))
+
+  // Validation and files.
+  int64_t validate_every = 200;    // "validateEvery": steps; 0 = only at the end
+  int64_t validate_samples = 64;   // "validateSamples": of the split "val", the same ones each time
+  int64_t checkpoint_every = 200;  // "checkpointEvery": steps
+  int64_t keep_checkpoints = 2;    // "keepCheckpoints"
+  int64_t report_every = 0;        // "reportEvery": steps between looks at the losses; 0 = 1 on the CPU,
+                                   // 20 on CUDA, where a look waits for the device
+
+  // Throws Error(kInvalidArg) for unknown keys, wrong types and ranges.
+  static TrainOptions from_json(const io::Json& json);
+  // Everything that decides the result, for config.json and for resume's check; without `resume` and `out`.
+  io::Json to_json() const;
+};
+
+}  // namespace gmiseg::train

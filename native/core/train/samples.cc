@@ -1,0 +1,98 @@
+#include "train/samples.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "runtime/error.h"
+
+namespace gmiseg::train {
+
+SampleIndex::SampleIndex(const TrainOptions& options) {
+  std::map<std::string, Task> train, validation;  // sorted by name: the order does not depend on the files'
+  const auto wanted = [](const auto& list, const auto& value) {
+    return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+  };
+  for (const auto& folder : options.data) {
+    stores_.push_back(io::SliceStore::open(folder));
+    const auto& slices = stores_.back()->slices();
+    for (size_t i = 0; i < slices.size(); ++i) {
+      const auto& info = slices[i];
+      if (info.split == "test" || !wanted(options.datasets, info.dataset)) continue;
+      for (const auto& [label, pixels] : info.labels) {
+        if (label == 0 || pixels < options.min_pixels || !wanted(options.labels, label)) continue;
+        const std::string name = info.dataset + "/" + std::to_string(label) + "/" + "ijk"[info.axis % 3];
+        auto& task = (info.split == "val" ? validation : train)[name];
+        task.name = name;
+        task.samples.push_back({stores_.size() - 1, i, label});
+      }
+    }
+  }
+  for (auto& [name, task] : train) train_.push_back(std::move(task));
+  for (auto& [name, task] : validation) validation_.push_back(std::move(task));
+  if (train_.empty()) {
+    throw Error(ErrorCode::kDataset, "No training sample is left in " + options.data.front() +
+                                         (options.data.size() > 1 ? " and the other stores" : "") +
+                                         ": check the split, 'datasets', 'labels' and 'minPixels'.");
+  }
+}
+
+at::Tensor SampleIndex::image(const SampleRef& ref) const {
+  const auto& store = *stores_[ref.store];
+  const auto& info = store.slices()[ref.slice];
+  return at::from_blob(const_cast<uint8_t*>(store.image(ref.slice)), {info.height, info.width, info.channels},
+                       at::kByte)
+      .permute({2, 0, 1});
+}
+
+at::Tensor SampleIndex::mask(const SampleRef& ref) const {
+  const auto& store = *stores_[ref.store];
+  const auto& info = store.slices()[ref.slice];
+  return at::from_blob(const_cast<uint8_t*>(store.mask(ref.slice)), {info.height, info.width}, at::kByte)
+      .eq(ref.label);
+}
+
+namespace {
+
+// Samples [C, H, W] float along an affine map of output to input pixels.
+at::Tensor warp(const at::Tensor& image, const at::Tensor& theta) {
+  const auto grid = at::affine_grid_generator(theta, {1, image.size(0), image.size(1), image.size(2)}, false);
+  return at::grid_sampler(image.unsqueeze(0), grid, /*bilinear*/ 0, /*zeros*/ 0, false).squeeze(0);
+}
+
+}  // namespace
+
+Sample augment(const Sample& sample, const TrainOptions& options, runtime::Rng& rng) {
+  Sample out = sample;
+  // Every draw happens whatever came out before, so that one option does not shift the others.
+  const bool mirror_x = rng.chance(options.flip), mirror_y = rng.chance(options.flip);
+  const double zoom = std::exp(rng.uniform(-options.zoom, options.zoom));
+  const double angle = rng.uniform(-options.rotate, options.rotate) * M_PI / 180;
+  const double shift_x = rng.uniform(-0.5, 0.5), shift_y = rng.uniform(-0.5, 0.5);
+  const double gamma = std::exp(rng.uniform(-options.gamma, options.gamma));
+  if (mirror_x) out = {out.image.flip({2}), out.mask.flip({1})};
+  if (mirror_y) out = {out.image.flip({1}), out.mask.flip({0})};
+  if (options.zoom > 0 || options.rotate > 0) {
+    const auto aspect = static_cast<double>(out.mask.size(0)) / static_cast<double>(out.mask.size(1));
+    // A magnified picture may look at any part of itself, a shrunken one stays whole.
+    const double room = std::max(0.0, 1 - 1 / zoom);
+    const auto theta =
+        at::tensor({std::cos(angle) / zoom, -std::sin(angle) * aspect / zoom, 2 * shift_x * room,
+                    std::sin(angle) / aspect / zoom, std::cos(angle) / zoom, 2 * shift_y * room})
+            .to(at::kFloat)
+            .view({1, 2, 3});
+    const auto mask = warp(out.mask.unsqueeze(0).to(at::kFloat), theta).squeeze(0).gt(0.5);
+    if (mask.sum().item<int64_t>() >= options.min_pixels) {
+      out = {warp(out.image.to(at::kFloat), theta).round().clamp(0, 255).to(at::kByte), mask};
+    }
+  }
+  if (options.gamma > 0) {
+    out.image = (out.image.to(at::kFloat) / 255).pow(gamma).mul(255).round().to(at::kByte);
+  }
+  return out;
+}
+
+}  // namespace gmiseg::train

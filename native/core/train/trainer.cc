@@ -1,0 +1,478 @@
+#include "train/trainer.h"
+
+#include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <unordered_map>
+
+#include "runtime/autocast.h"
+#include "runtime/error.h"
+#include "train/adamw.h"
+#include "train/feed.h"
+#include "train/losses.h"
+#include "train/run_folder.h"
+#include "train/validate.h"
+
+namespace gmiseg::train {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kMaxBadSteps = 10;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Options that may change on resume: they do not touch the weights.
+constexpr const char* kFreeOptions[] = {"maxMinutes", "keepCheckpoints", "checkpointEvery", "reportEvery",
+                                        "data"};
+
+double learning_rate(const TrainOptions& o, int64_t step) {
+  if (step < o.warmup) return o.learning_rate * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
+  const double t =
+      static_cast<double>(step - o.warmup) / static_cast<double>(std::max<int64_t>(1, o.steps - o.warmup));
+  double factor = 1;
+  if (o.schedule == "linear") factor = 1 - t;
+  if (o.schedule == "cosine") factor = 0.5 * (1 + std::cos(M_PI * t));
+  if (o.schedule == "poly") factor = std::pow(1 - t, 0.9);
+  return o.learning_rate * (o.final_factor + (1 - o.final_factor) * factor);
+}
+
+bool has(const std::vector<std::string>& list, const char* name) {
+  return std::find(list.begin(), list.end(), name) != list.end();
+}
+
+// What one step measured, on the device until somebody looks.
+struct StepRecord {
+  int64_t step;
+  double learning_rate, milliseconds;
+  at::Tensor values;  // loss, focal, dice loss, iou loss, train Dice, gradient norm, skipped
+};
+
+class Trainer {
+ public:
+  Trainer(model::Model& model, TrainOptions options, const ReportSink& sink, const Progress& progress);
+  std::string run();
+
+ private:
+  void choose_parameters();
+  void resume();
+  void save_checkpoint();
+  void train_step(Feed& feed);
+  void add_loss(const sam::DecodedMasks& masks, const Batch& batch, at::Tensor& loss,
+                at::Tensor& values) const;
+  void forward(const Batch& batch, at::Tensor& loss, at::Tensor& values);
+  void flush();
+  void validate();
+  void export_weights(const std::string& name);
+  void report(const io::Json& json);
+
+  model::Model& model_;
+  const TrainOptions options_;
+  const ReportSink& sink_;
+  Progress stop_;  // polls, but reports nothing
+  const SampleIndex index_;
+  RunFolder folder_;
+  bool from_scratch_ = false;
+  double iou_weight_ = 0;
+  std::unique_ptr<AdamW> optimizer_;
+  int64_t step_ = 0, bad_steps_ = 0, report_every_ = 1;
+  double best_ = -1, last_dice_ = -1, recent_loss_ = 0;
+  int64_t best_step_ = 0;
+  std::vector<StepRecord> unread_;
+};
+
+Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& sink, const Progress& progress)
+    : model_(model),
+      options_(std::move(options)),
+      sink_(sink),
+      index_(options_),
+      folder_(options_.out, options_.resume) {
+  stop_.stop = progress.stop;
+  choose_parameters();
+  report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
+}
+
+void Trainer::choose_parameters() {
+  if (options_.has_adapter) model::add_adapter(model_, options_.adapter, options_.seed);
+  auto parts = options_.train;
+  if (parts.empty()) {
+    parts = model_.adapter ? std::vector<std::string>{"adapter", "decoder"} : std::vector<std::string>{"all"};
+  }
+  from_scratch_ = has(parts, "all");
+  iou_weight_ = options_.iou_weight >= 0 ? options_.iou_weight : (from_scratch_ ? 1 : 0);
+  if (has(parts, "adapter") && !model_.adapter) {
+    throw Error(ErrorCode::kInvalidArg,
+                "The training option 'train' names 'adapter', but the model has none. "
+                "Give the option 'adapter', for example { \"kind\": \"pooled\" }.");
+  }
+  if (model_.dtype == at::kBFloat16 && options_.dtype == "float32") {
+    throw Error(ErrorCode::kInvalidArg,
+                "A model held in bfloat16 trains with dtype 'bfloat16' only. Load it as float32.");
+  }
+  std::vector<std::pair<std::string, at::Tensor>> chosen;
+  const auto take = [&](torch::nn::Module& module, const std::string& prefix, bool wanted) {
+    for (auto& item : module.named_parameters()) {
+      auto& p = item.value();
+      p.set_requires_grad(false);
+      p.mutable_grad().reset();
+      if (!wanted) continue;
+      // Small updates would vanish in bfloat16.
+      p.set_data(p.detach().to(at::kFloat).clone());
+      p.set_requires_grad(true);
+      chosen.emplace_back(prefix + item.key(), p);
+    }
+    if (wanted && prefix != "adapter." && !has(model_.trained_prefixes, prefix.c_str())) {
+      model_.trained_prefixes.push_back(prefix);
+    }
+  };
+  const bool all = from_scratch_;
+  take(*model_.sam->image_encoder, "image_encoder.", all || has(parts, "encoder"));
+  take(*model_.sam->prompt_encoder, "prompt_encoder.", all || has(parts, "prompt-encoder"));
+  take(*model_.sam->mask_decoder, "mask_decoder.", all || has(parts, "decoder"));
+  if (model_.adapter) take(*model_.adapter, "adapter.", has(parts, "adapter"));
+  optimizer_ = std::make_unique<AdamW>(
+      std::move(chosen),
+      AdamWOptions{options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, false});
+}
+
+void Trainer::report(const io::Json& json) {
+  const std::string line = json.dump();
+  folder_.append_metrics(line);
+  sink_(line);
+}
+
+void Trainer::resume() {
+  const auto found = options_.resume ? folder_.newest() : std::nullopt;
+  if (found) {
+    const auto& then = found->state.at("options");
+    const auto now = options_.to_json();
+    for (const auto& [key, value] : now.as_object()) {
+      if (std::find(std::begin(kFreeOptions), std::end(kFreeOptions), key) != std::end(kFreeOptions))
+        continue;
+      const auto* old = then.find(key);
+      if (old == nullptr || old->dump() != value.dump()) {
+        throw Error(ErrorCode::kCheckpointMismatch,
+                    "The run in " + options_.out + " was started with " + key + " = " +
+                        (old == nullptr ? std::string("nothing") : old->dump()) + ", not " + value.dump() +
+                        ". Resume it with its own options (config.json) or start another run.");
+      }
+    }
+    if (found->state.get("base", "") != model_.base_id() ||
+        found->state.at("config").dump() != model_.sam->config.to_json().dump()) {
+      throw Error(ErrorCode::kCheckpointMismatch,
+                  "The run in " + options_.out +
+                      " was started from another model. "
+                      "Load the same checkpoint (or config and seed) to resume it.");
+    }
+    std::unordered_map<std::string, at::Tensor> targets;
+    for (const auto& [name, p] : optimizer_->parameters()) targets.emplace("weights." + name, p);
+    for (const auto& [name, tensor] : optimizer_->state()) targets.emplace(name, tensor);
+    torch::NoGradGuard no_grad;
+    for (const auto& [name, tensor] : found->tensors) {
+      const auto target = targets.find(name);
+      if (target == targets.end() || target->second.sizes() != tensor.sizes()) {
+        throw Error(ErrorCode::kCheckpointMismatch,
+                    "The newest checkpoint in " + options_.out + " does not fit this model: " + name + ".");
+      }
+      target->second.copy_(tensor);
+      targets.erase(target);
+    }
+    if (!targets.empty()) {
+      throw Error(ErrorCode::kCheckpointMismatch,
+                  "The newest checkpoint in " + options_.out + " lacks " + targets.begin()->first + ".");
+    }
+    step_ = found->step;
+    best_ = found->state.get("bestValDice", -1.0);
+    best_step_ = found->state.get("bestStep", int64_t{0});
+    bad_steps_ = found->state.get("badSteps", int64_t{0});
+  }
+  folder_.open_metrics(step_);
+}
+
+void Trainer::save_checkpoint() {
+  flush();
+  RunCheckpoint checkpoint;
+  checkpoint.step = step_;
+  checkpoint.state.set("options", options_.to_json());
+  checkpoint.state.set("config", model_.sam->config.to_json());
+  checkpoint.state.set("base", model_.base_id());
+  checkpoint.state.set("bestValDice", best_);
+  checkpoint.state.set("bestStep", best_step_);
+  checkpoint.state.set("badSteps", bad_steps_);
+  torch::NoGradGuard no_grad;
+  for (const auto& [name, p] : optimizer_->parameters())
+    checkpoint.tensors.emplace_back("weights." + name, p.detach());
+  for (const auto& item : optimizer_->state()) checkpoint.tensors.push_back(item);
+  folder_.write_checkpoint(checkpoint, options_.keep_checkpoints);
+}
+
+void Trainer::add_loss(const sam::DecodedMasks& masks, const Batch& batch, at::Tensor& loss,
+                       at::Tensor& values) const {
+  // All four masks come for a single point, which may mean the whole or a part:
+  // the best of masks 1..3 learns beside mask 0, as in SAM's own training.
+  const auto one = [&](int64_t m) {
+    const auto logits = masks.logits.slice(1, m, m + 1);
+    const auto parts = segmentation_loss(logits, batch.target);
+    auto total = options_.focal_weight * parts.focal + options_.dice_weight * parts.dice;
+    const auto iou_error =
+        (masks.iou.select(1, m).to(at::kFloat) - mask_iou(logits.detach(), batch.target)).square();
+    if (iou_weight_ > 0) total = total + iou_weight_ * iou_error;
+    return std::make_tuple(total, parts, iou_error);
+  };
+  const auto [total, parts, iou_error] = one(0);
+  auto sum = total.mean();
+  if (masks.logits.size(1) > 1) {
+    std::vector<at::Tensor> others;
+    for (int64_t m = 1; m < masks.logits.size(1); ++m) others.push_back(std::get<0>(one(m)));
+    sum = sum + std::get<0>(at::stack(others).min(0)).mean();
+  }
+  loss = loss.defined() ? loss + sum : sum;
+  values = at::stack({parts.focal.mean(), parts.dice.mean(), iou_error.mean(),
+                      mask_dice(masks.logits.slice(1, 0, 1), batch.target).mean()})
+               .detach();
+}
+
+void Trainer::forward(const Batch& batch, at::Tensor& loss, at::Tensor& values) {
+  sam::EncodeOptions options;
+  options.bypass = model_.adapter.get();
+  options.checkpoint = options_.checkpointing;
+  auto& sam = *model_.sam;
+  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
+  const auto positions = sam.prompt_encoder->dense_pe();
+  sam::Prompts prompts;
+  prompts.points = batch.points;
+  prompts.boxes = batch.boxes;
+  if (batch.points.defined())
+    prompts.labels = at::ones({batch.points.size(0), batch.points.size(1)}, batch.points.options());
+  const bool one_point = batch.points.defined() && !batch.boxes.defined() && batch.points.size(1) == 1;
+  const int64_t rows = batch.target.size(0);
+  auto masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
+                                         one_point ? sam::MaskChoice::kAll : sam::MaskChoice::kSingle);
+  add_loss(masks, batch, loss, values);
+  if (batch.error_noise.defined()) {
+    // Second pass: a point where the first one was wrong, and its logits as mask prompt.
+    const auto logits = masks.logits.slice(1, 0, 1).detach().to(at::kFloat);
+    const auto truth = batch.target.gt(0.5), wrong = logits.gt(0).logical_xor(truth);
+    const auto pick = (wrong.to(at::kFloat) * batch.error_noise).flatten(1).argmax(1);
+    const auto low = static_cast<double>(sam.config.low_res());
+    const double cell = static_cast<double>(sam.config.image_size) / low;
+    const auto y = pick.div(sam.config.low_res(), "floor"), x = pick.remainder(sam.config.low_res());
+    // Centres of the low-resolution cells, in the input's pixels.
+    const auto point = (at::stack({x, y}, 1).to(at::kFloat).unsqueeze(1) + 0.5) * cell - 0.5;
+    const auto label = truth.flatten(1).gather(1, pick.unsqueeze(1)).to(at::kFloat);
+    prompts.points = prompts.points.defined() ? at::cat({prompts.points, point}, 1) : point;
+    prompts.labels = prompts.labels.defined() ? at::cat({prompts.labels, label}, 1) : label;
+    prompts.masks = logits;
+    masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
+                                      sam::MaskChoice::kSingle);
+    add_loss(masks, batch, loss, values);
+  }
+}
+
+void Trainer::train_step(Feed& feed) {
+  const auto start = Clock::now();
+  optimizer_->zero_grad();
+  const auto device = model_.device;
+  at::Tensor losses, details;
+  for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
+    Batch batch = feed.next();
+    for (auto* tensor : {&batch.images, &batch.target, &batch.points, &batch.boxes, &batch.error_noise}) {
+      if (tensor->defined()) *tensor = tensor->to(device, /*non_blocking=*/true);
+    }
+    at::Tensor loss, values;
+    {
+      runtime::Autocast autocast(device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
+      forward(batch, loss, values);
+    }
+    loss = loss / options_.accumulate;
+    torch::autograd::backward({loss}, {});
+    losses = losses.defined() ? losses + loss.detach() : loss.detach();
+    details = details.defined() ? details + values / options_.accumulate : values / options_.accumulate;
+  }
+  const auto [norm, bad] = optimizer_->clip(options_.clip);
+  const double rate = learning_rate(options_, step_);
+  optimizer_->step(rate, bad);
+  ++step_;
+  unread_.push_back({step_, rate, 1000 * seconds_since(start),
+                     at::cat({losses.view(1), details, norm.view(1), bad.view(1)})});
+  if (static_cast<int64_t>(unread_.size()) >= report_every_) flush();
+}
+
+void Trainer::flush() {
+  if (unread_.empty()) return;
+  std::vector<at::Tensor> rows;
+  for (const auto& record : unread_) rows.push_back(record.values);
+  const auto table = at::stack(rows).to(at::kCPU, at::kDouble).contiguous();  // the one wait for the device
+  const auto* value = table.const_data_ptr<double>();
+  for (const auto& record : unread_) {
+    const bool skipped = value[6] > 0;
+    io::Json json;
+    json.set("type", "step");
+    json.set("step", record.step);
+    json.set("loss", value[0]);
+    json.set("focal", value[1]);
+    json.set("diceLoss", value[2]);
+    json.set("iouLoss", value[3]);
+    json.set("dice", value[4]);
+    json.set("gradNorm", value[5]);
+    json.set("lr", record.learning_rate);
+    if (skipped) json.set("skipped", true);
+    json.set("ms", std::round(record.milliseconds * 10) / 10);
+    bad_steps_ = skipped ? bad_steps_ + 1 : 0;
+    if (!skipped) recent_loss_ = recent_loss_ == 0 ? value[0] : 0.95 * recent_loss_ + 0.05 * value[0];
+    report(json);
+    value += 7;
+  }
+  unread_.clear();
+  if (bad_steps_ >= kMaxBadSteps) {
+    throw Error(
+        ErrorCode::kNonFiniteLoss,
+        "The gradients of " + std::to_string(bad_steps_) +
+            " steps in a row were not finite. Lower the learning rate or the noise; the last checkpoint in " +
+            options_.out + " is sound.");
+  }
+}
+
+void Trainer::export_weights(const std::string& name) {
+  io::Json about;
+  about.set("step", step_);
+  about.set("valDice", last_dice_ < 0 ? io::Json() : io::Json(last_dice_));
+  about.set("options", options_.to_json());
+  const bool whole = has(model_.trained_prefixes, "image_encoder.") || !model_.adapter;
+  model::save_model(model_, folder_.file(name + ".safetensors"), whole ? "full" : "adapter", &about);
+}
+
+void Trainer::validate() {
+  if (index_.validation().empty() || options_.validate_samples == 0) return;
+  flush();
+  const auto result = train::validate(model_, index_, options_, stop_);
+  last_dice_ = result.dice;
+  io::Json json;
+  json.set("type", "validation");
+  json.set("step", step_);
+  json.set("dice", result.dice);
+  json.set("samples", result.samples);
+  json.set("tasks", result.tasks);
+  report(json);
+  if (result.dice > best_) {
+    best_ = result.dice;
+    best_step_ = step_;
+    export_weights("best");
+  }
+}
+
+std::string Trainer::run() {
+  const auto start = Clock::now();
+  resume();
+  const int64_t first = step_;
+  io::Json config;
+  config.set("gmiseg", GMISEG_VERSION);
+  config.set("options", options_.to_json());
+  config.set("model", model_.sam->config.to_json());
+  config.set("base", model_.base_id());
+  int64_t trainable = 0;
+  for (const auto& [name, p] : optimizer_->parameters()) trainable += p.numel();
+  config.set("trainableParameters", trainable);
+  config.set("device", model_.device.str());
+  config.set("threads", static_cast<int64_t>(at::get_num_threads()));
+  io::Json::Array tasks;
+  for (const auto& task : index_.train()) {
+    io::Json entry;
+    entry.set("name", task.name);
+    entry.set("samples", static_cast<int64_t>(task.samples.size()));
+    tasks.push_back(std::move(entry));
+  }
+  config.set("tasks", std::move(tasks));
+  folder_.write_config(config);
+
+  bool stopped = false;
+  double waited = 0;
+  int64_t saved = options_.resume ? step_ : -1;
+  if (step_ < options_.steps) {
+    Feed feed(index_, options_, model_.sam->config, step_ * options_.accumulate,
+              options_.steps * options_.accumulate, model_.device.is_cuda());
+    try {
+      while (step_ < options_.steps) {
+        if (stop_.stopped() ||
+            (options_.max_minutes > 0 && seconds_since(start) >= 60 * options_.max_minutes)) {
+          stopped = true;
+          break;
+        }
+        train_step(feed);
+        const bool last = step_ == options_.steps;
+        if (last || (options_.validate_every > 0 && step_ % options_.validate_every == 0)) validate();
+        if (last || step_ % options_.checkpoint_every == 0) {
+          save_checkpoint();
+          saved = step_;
+        }
+      }
+    } catch (const Error& error) {
+      // Stopped in mid-step: its gradients are dropped, the last whole step stands.
+      if (error.code() != ErrorCode::kAborted) throw;
+      stopped = true;
+    }
+    waited = feed.waited();
+  }
+  flush();
+  if (saved != step_) save_checkpoint();
+  const bool whole = has(model_.trained_prefixes, "image_encoder.") || !model_.adapter;
+  const std::string name = whole ? "model" : "adapter";
+  export_weights(name);
+
+  io::Json summary;
+  summary.set("steps", step_);
+  summary.set("firstStep", first);
+  summary.set("stopped", stopped);
+  summary.set("loss", recent_loss_);
+  summary.set("valDice", last_dice_ < 0 ? io::Json() : io::Json(last_dice_));
+  summary.set("bestValDice", best_ < 0 ? io::Json() : io::Json(best_));
+  summary.set("bestStep", best_step_);
+  summary.set("trainableParameters", trainable);
+  summary.set("seconds", seconds_since(start));
+  summary.set("feedWaitSeconds", waited);
+  summary.set("out", options_.out);
+  summary.set("file", folder_.file(name + ".safetensors"));
+  return summary.dump();
+}
+
+// Leaves the model ready for inference whatever happened.
+class TrainedModel {
+ public:
+  explicit TrainedModel(model::Model& model) : model_(model) { ++model_.version; }
+  ~TrainedModel() {
+    for (auto& p : model_.sam->parameters()) {
+      p.set_requires_grad(false);
+      p.mutable_grad().reset();
+      if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
+    }
+    if (!model_.adapter) return;
+    for (auto& p : model_.adapter->parameters()) {
+      p.set_requires_grad(false);
+      p.mutable_grad().reset();
+    }
+  }
+
+ private:
+  model::Model& model_;
+};
+
+}  // namespace
+
+std::string train(model::Model& model, const io::Json& options_json, const ReportSink& sink,
+                  const Progress& progress) {
+  const TrainedModel guard(model);
+  at::AutoGradMode grad(true);
+  return Trainer(model, TrainOptions::from_json(options_json), sink, progress).run();
+}
+
+}  // namespace gmiseg::train

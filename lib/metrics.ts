@@ -7,9 +7,9 @@ export interface Overlap {
   /** |P and T| / |P or T| = dice / (2 - dice), 0 .. 1; NaN where both masks are empty. */
   readonly jaccard: number;
   /** Pixels of the prediction, of the truth and of both. */
-  readonly predicted: number;
-  readonly truth: number;
-  readonly both: number;
+  readonly predictedPixels: number;
+  readonly truthPixels: number;
+  readonly sharedPixels: number;
 }
 
 /**
@@ -36,7 +36,13 @@ export function overlap(prediction: ArrayLike<number>, truth: ArrayLike<number>)
     if (inPrediction && inTruth) both += 1;
   }
   const dice = (2 * both) / (predicted + actual);
-  return { dice, jaccard: both / (predicted + actual - both), predicted, truth: actual, both };
+  return {
+    dice,
+    jaccard: both / (predicted + actual - both),
+    predictedPixels: predicted,
+    truthPixels: actual,
+    sharedPixels: both,
+  };
 }
 
 /** Mean, median and spread of numbers; NaN is left out and counted. */

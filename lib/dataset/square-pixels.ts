@@ -73,7 +73,8 @@ function sourcePositions(size: number, newSize: number): [low: number, high: num
   });
 }
 
-function resizeNearest(
+/** A mask on another grid: the nearest pixel, centres on centres. */
+export function resizeNearest(
   data: Uint8Array,
   height: number,
   width: number,

@@ -1,0 +1,70 @@
+import type { Command } from 'commander';
+import type { LoadOptions } from '../load-options.js';
+import { Segmenter } from '../segmenter.js';
+import type { CommandContext } from './context.js';
+import { integer } from './parsers.js';
+import type { ModelSource } from './resolve-model.js';
+import { UsageError } from './usage-error.js';
+
+/** How to run, whatever the model. */
+export interface RuntimeFlags {
+  device?: NonNullable<LoadOptions['device']>;
+  threads?: number;
+}
+
+/** Adds --device and --threads. */
+export function addRuntimeOptions(command: Command): Command {
+  return command
+    .option('--device <name>', 'auto, cpu, cuda or cuda:N (default: auto)', device)
+    .option(
+      '--threads <n>',
+      'CPU threads of one operation; 0 leaves the choice to LibTorch',
+      integer('--threads', 0, 4096),
+    );
+}
+
+/** Adds --model, --config and --adapter, and what addRuntimeOptions adds. */
+export function addModelOptions(command: Command): Command {
+  return addRuntimeOptions(
+    command
+      .option('--model <file|dir>', 'checkpoint (.safetensors, .pth), Hugging Face folder or training run')
+      .option(
+        '--config <name|file>',
+        'vit_b, vit_l, vit_h, tiny or a config.json (default: told from the checkpoint)',
+      )
+      .option('--adapter <file>', 'adapter to put on the model'),
+  );
+}
+
+/** Loads a model with a progress bar. */
+export async function loadSegmenter(
+  source: ModelSource,
+  flags: RuntimeFlags & { dtype?: NonNullable<LoadOptions['dtype']>; seed?: number },
+  { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+): Promise<Segmenter> {
+  progress.start('load model', 100);
+  const segmenter = await Segmenter.load({
+    ...source,
+    ...(flags.device === undefined ? {} : { device: flags.device }),
+    ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    signal,
+    onProgress: ({ fraction }) => progress.update(Math.round(100 * fraction)),
+  });
+  progress.stop();
+  return segmenter;
+}
+
+/** A commander parser for --dtype. */
+export function dtype(text: string): 'float32' | 'bfloat16' {
+  if (text !== 'float32' && text !== 'bfloat16')
+    throw new UsageError(`--dtype ${text}: use float32 or bfloat16.`);
+  return text;
+}
+
+function device(text: string): string {
+  if (!/^(auto|cpu|cuda(:\d{1,3})?)$/.test(text))
+    throw new UsageError(`--device ${text}: use auto, cpu, cuda or cuda:N.`);
+  return text;
+}

@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { packageRoot } from '../package-root.js';
+import { registerConvert } from './convert.js';
+import { registerDemo } from './demo.js';
+import { registerDoctor } from './doctor.js';
+import { registerImport } from './import.js';
+import { registerInfo } from './info.js';
+import { registerPredict } from './predict.js';
+import { registerTrain } from './train.js';
+
+/** The whole command line; parsing throws CommanderError or UsageError for a wrong one. */
+export function buildProgram(): Command {
+  const program = new Command('gmiseg')
+    .description('Segment medical images from a few examples or clicks.')
+    .version(packageRoot().version)
+    .showHelpAfterError('(add --help for the options and an example)')
+    .exitOverride()
+    .addHelpText(
+      'after',
+      `
+Examples:
+  gmiseg demo
+  gmiseg predict --image scan.png --box 40,52,180,200 --out masks/
+  gmiseg import --layout nnunet --in Dataset001_Heart --out stores/heart
+
+Exit status: 0 done, 1 failed, 2 wrong command line.`,
+    );
+  for (const register of [
+    registerDemo,
+    registerInfo,
+    registerDoctor,
+    registerImport,
+    registerTrain,
+    registerPredict,
+    registerConvert,
+  ]) {
+    register(program);
+  }
+  // Subcommands made with program.command() copy these settings only at creation.
+  for (const command of program.commands)
+    command.exitOverride().showHelpAfterError('(add --help for the options and an example)');
+  return program;
+}

@@ -1,0 +1,56 @@
+import { Presets, SingleBar } from 'cli-progress';
+
+/** Progress for people: a bar on stderr when that is a terminal, silence otherwise. */
+export class Progress {
+  private bar: SingleBar | null = null;
+  private readonly shown: boolean;
+
+  constructor(shown = process.stderr.isTTY === true) {
+    this.shown = shown;
+  }
+
+  /** Starts a bar of `total` parts; a bar that runs is replaced. */
+  start(label: string, total: number): void {
+    this.stop();
+    if (!this.shown) return;
+    this.bar = new SingleBar(
+      {
+        stream: process.stderr,
+        format: '{label} [{bar}] {percentage}% {text}',
+        barsize: 24,
+        hideCursor: true,
+        clearOnComplete: false,
+        etaBuffer: 20,
+        linewrap: false,
+      },
+      Presets.legacy,
+    );
+    this.bar.start(Math.max(1, total), 0, { label, text: '' });
+  }
+
+  /** Sets how much is done and what to say beside the bar. */
+  update(done: number, text = ''): void {
+    this.bar?.update(done, { text });
+  }
+
+  /** Ends the bar where it is. */
+  stop(): void {
+    this.bar?.stop();
+    this.bar = null;
+  }
+
+  /** A line for people, above the bar. */
+  note(line: string): void {
+    if (!this.shown) return;
+    process.stderr.write(`${line}\n`);
+  }
+}
+
+/** `75` -> `1 min 15 s`. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,111 @@
+import { readdir, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { GmisegError } from '../errors.js';
+import { isVolumePath, sniffFormat } from '../image/index.js';
+import { UsageError } from './usage-error.js';
+
+/** One picture or volume to work on, and where its result goes. */
+export interface WorkItem {
+  readonly input: string;
+  /** The input's name without folder and ending. */
+  readonly base: string;
+  readonly isVolume: boolean;
+  readonly out: string;
+  readonly overlay: string;
+}
+
+const RESULT_ENDING = /\.(png|nii|nii\.gz)$/i;
+
+/** `a/scan.nii.gz` -> `scan` */
+export function baseName(file: string): string {
+  return path.basename(file).replace(/\.nii\.gz$|\.[^.]+$/i, '');
+}
+
+/**
+ * What --image and --out mean together: a file, or every picture and volume of a
+ * folder; results keep the base name, PNG for a picture and NIfTI for a volume.
+ * `skipped` are files of the folder that are neither. Throws where a result would
+ * replace an input, or two inputs share a result.
+ */
+export async function planResults(
+  image: string,
+  out: string,
+): Promise<{ items: WorkItem[]; skipped: string[] }> {
+  const there = await stat(image).catch(() => null);
+  if (there === null) {
+    throw new GmisegError(
+      'ERR_IMAGE_NOT_FOUND',
+      `--image ${image} does not exist; name a picture, a volume or a folder of them.`,
+      {
+        details: { path: image },
+      },
+    );
+  }
+  const inputs = there.isDirectory() ? await imagesIn(image) : { files: [image], skipped: [] };
+  if (inputs.files.length === 0) {
+    throw new GmisegError('ERR_IMAGE_NOT_FOUND', `--image ${image} holds no picture and no volume.`, {
+      details: { path: image },
+    });
+  }
+  const toFile = !there.isDirectory() && RESULT_ENDING.test(out) && !(await isFolder(out));
+  const items: WorkItem[] = [];
+  for (const input of inputs.files) {
+    const isVolume = await isVolumePath(input);
+    const base = baseName(input);
+    if (toFile && isVolume === /\.png$/i.test(out)) {
+      throw new UsageError(
+        `--out ${out}: the mask of a ${isVolume ? 'volume is .nii or .nii.gz' : 'picture is .png'}.`,
+      );
+    }
+    const ending = isVolume ? (/\.nii$/i.test(input) ? '.nii' : '.nii.gz') : '.png';
+    const target = toFile ? out : path.join(out, base + ending);
+    items.push({
+      input,
+      base,
+      isVolume,
+      out: target,
+      overlay: path.join(path.dirname(target), `${baseName(target)}_overlay.png`),
+    });
+  }
+  await refuseCollisions(items);
+  return { items, skipped: inputs.skipped };
+}
+
+async function imagesIn(folder: string): Promise<{ files: string[]; skipped: string[] }> {
+  const files: string[] = [];
+  const skipped: string[] = [];
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.') || entry.isDirectory()) continue;
+    const file = path.join(folder, entry.name);
+    const format = await sniffFormat(file);
+    if (format === 'unknown' || format === 'empty' || format === 'zip' || format === 'hdf5')
+      skipped.push(file);
+    else files.push(file);
+  }
+  return { files, skipped };
+}
+
+async function refuseCollisions(items: readonly WorkItem[]): Promise<void> {
+  const inputs = new Set<string>();
+  for (const { input } of items) inputs.add(await realpath(input));
+  const results = new Map<string, string>();
+  for (const { input, out, overlay } of items) {
+    for (const file of [out, overlay]) {
+      const real = await realpath(file).catch(() => path.resolve(file));
+      if (inputs.has(real)) {
+        throw new UsageError(
+          `--out: ${file} is an input; results never replace images. Name another folder.`,
+        );
+      }
+      const other = results.get(real);
+      if (other !== undefined)
+        throw new UsageError(`${other} and ${input} would both be written to ${file}; rename one of them.`);
+      results.set(real, input);
+    }
+  }
+}
+
+async function isFolder(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => null))?.isDirectory() === true;
+}

@@ -153,14 +153,14 @@ export function toUint8(image: Image2D, window?: IntensityWindow, options: ToUin
   if (data instanceof Uint8Array && window === undefined) return { ...image, data };
   let [low, high] = windowRange(image, window, options);
   if (low === high) [low, high] = [Math.min(low, 0), Math.max(high, 0)];
-  const scale = high > low ? 255 / (high - low) : 0;
+  const width = high - low;
   const out = new Uint8Array(data.length);
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
-    // Comparisons first: infinities times a zero scale would be NaN. NaN fails both and is caught last.
+    // Infinities end in the first two; NaN fails both and is caught last.
     if (value <= low) out[i] = 0;
     else if (value >= high) out[i] = 255;
-    else out[i] = Math.round((value - low) * scale) || 0;
+    else out[i] = Math.round(((value - low) / width) * 255) || 0;
   }
   return { ...image, data: out };
 }

@@ -1,6 +1,6 @@
 import type { NativePrompts } from '../types/native.js';
 import { GmisegError } from './errors.js';
-import { invalid, requireKeys } from './validate.js';
+import { invalid, mismatch, requireKeys } from './validate.js';
 
 /** A click, in (x, y) pixels of the original image. */
 export interface Point {
@@ -90,7 +90,7 @@ function checkBox(box: Box, name: string): Box {
   }
   const [x0, y0, x1, y1] = box;
   if (!(x0 < x1 && y0 < y1)) {
-    throw invalid(name, '[x0, y0, x1, y1] with x0 < x1 and y0 < y1', `[${box.join(', ')}]`);
+    throw mismatch(name, '[x0, y0, x1, y1] with x0 < x1 and y0 < y1', `[${box.join(', ')}]`);
   }
   return [x0, y0, x1, y1];
 }
@@ -107,7 +107,7 @@ export function nativePrompts(
   const { points, boxes, mask, boxName } = prompts;
   points.forEach(({ x, y }, index) => {
     if (x < 0 || y < 0 || x > width || y > height) {
-      throw invalid(
+      throw mismatch(
         `prompts.points[${index}]`,
         `inside the image of ${width} x ${height} pixels`,
         `(${x}, ${y})`,
@@ -117,7 +117,7 @@ export function nativePrompts(
   boxes.forEach((box, index) => {
     const [x0, y0, x1, y1] = box;
     if (x1 <= 0 || y1 <= 0 || x0 >= width || y0 >= height) {
-      throw invalid(boxName(index), `on the image of ${width} x ${height} pixels`, `[${box.join(', ')}]`);
+      throw mismatch(boxName(index), `on the image of ${width} x ${height} pixels`, `[${box.join(', ')}]`);
     }
   });
   const rows = Math.max(1, boxes.length);

@@ -17,7 +17,7 @@ import { nativePrompts, type Prompts, preparePrompts } from './prompts.js';
 import { runJob } from './run-job.js';
 import { type TrainOptions, trainOptionsJson } from './train-options.js';
 import { Training } from './training.js';
-import { invalid, requireBoolean, requireKeys, requireOneOf, requireSignal } from './validate.js';
+import { invalid, mismatch, requireBoolean, requireKeys, requireOneOf, requireSignal } from './validate.js';
 
 /** What a loaded model is. */
 export interface SegmenterInfo {
@@ -175,7 +175,7 @@ export class Segmenter implements AsyncDisposable {
     }
     const prepared = preparePrompts(prompts);
     if (image instanceof Embedding && owners.get(image) !== this) {
-      throw invalid('image', 'an embedding of this segmenter', 'that of another one');
+      throw mismatch('image', 'an embedding of this segmenter', 'that of another one');
     }
     return this.#job(site, options, () => {
       const pixels = image instanceof Embedding ? undefined : reading(nativeImage(image, options.window));

@@ -2,7 +2,12 @@ import { GmisegError } from './errors.js';
 
 /** `points[2].x must be a finite number, but got "12".` */
 export function invalid(name: string, expectation: string, got: unknown): GmisegError {
-  return new GmisegError('ERR_INVALID_ARG', `${name} must be ${expectation}, but got ${describe(got)}.`);
+  return mismatch(name, expectation, describe(got));
+}
+
+/** `invalid` for what has a better description than `describe` knows. */
+export function mismatch(name: string, expectation: string, got: string): GmisegError {
+  return new GmisegError('ERR_INVALID_ARG', `${name} must be ${expectation}, but got ${got}.`);
 }
 
 /** A short word for a value in a message. */

@@ -192,6 +192,70 @@ t.test('a comment after the directory is skipped', async (t) => {
   t.equal((await inspect(path)).weights, 2);
 });
 
+/** The same archive with every size and place in the 64-bit form that files of 4 GiB and more need. */
+function toZip64(whole: Buffer): Buffer {
+  const { end, central } = zipParts(whole);
+  const entries: Buffer[] = [];
+  for (let at = central; at < end; ) {
+    const [name, extra, comment] = [28, 30, 32].map((o) => whole.readUInt16LE(at + o)) as [
+      number,
+      number,
+      number,
+    ];
+    const entry = Buffer.from(whole.subarray(at, at + 46 + name));
+    const field = Buffer.alloc(4 + 6 + 4 + 24);
+    field.writeUInt16LE(0x7075, 0); // another field first
+    field.writeUInt16LE(6, 2);
+    field.writeUInt16LE(1, 10);
+    field.writeUInt16LE(24, 12);
+    field.writeBigUInt64LE(BigInt(entry.readUInt32LE(24)), 14);
+    field.writeBigUInt64LE(BigInt(entry.readUInt32LE(20)), 22);
+    field.writeBigUInt64LE(BigInt(entry.readUInt32LE(42)), 30);
+    for (const o of [20, 24, 42]) entry.writeUInt32LE(0xffffffff, o);
+    entry.writeUInt16LE(field.length, 30);
+    entry.writeUInt16LE(0, 32);
+    entries.push(entry, field);
+    at += 46 + name + extra + comment;
+  }
+  const directory = Buffer.concat(entries);
+  const count = BigInt(entries.length / 2);
+  const tail = Buffer.alloc(56 + 20 + 22);
+  tail.write('PK\x06\x06', 0, 'latin1');
+  tail.writeBigUInt64LE(44n, 4);
+  tail.writeBigUInt64LE(count, 24);
+  tail.writeBigUInt64LE(count, 32);
+  tail.writeBigUInt64LE(BigInt(directory.length), 40);
+  tail.writeBigUInt64LE(BigInt(central), 48);
+  tail.write('PK\x06\x07', 56, 'latin1');
+  tail.writeBigUInt64LE(BigInt(central + directory.length), 64);
+  tail.writeUInt32LE(1, 72);
+  tail.write('PK\x05\x06', 76, 'latin1');
+  for (const o of [84, 86]) tail.writeUInt16LE(0xffff, o);
+  for (const o of [88, 92]) tail.writeUInt32LE(0xffffffff, o);
+  return Buffer.concat([whole.subarray(0, central), directory, tail]);
+}
+
+t.test('the 64-bit form of the directory', async (t) => {
+  const path = join(t.testdir(), 'x.pth');
+  const whole = toZip64(readFileSync(join(MADE, 'renamed.pth')));
+  writeFileSync(path, whole);
+  t.same((await inspect(path)).tensors, (await inspect(join(MADE, 'renamed.pth'))).tensors);
+  const locator = whole.length - 42;
+  const bytes = Buffer.from(whole);
+  bytes.writeBigUInt64LE(0xffff_ffff_ffff_fff0n, locator + 8);
+  writeFileSync(path, bytes);
+  t.match((await inspectError(path)).message, /64-bit end record is missing/);
+  whole.writeBigUInt64LE(0xffff_ffff_ffff_fff0n, locator - 56 + 48);
+  writeFileSync(path, whole);
+  t.match((await inspectError(path)).message, /cut short/);
+});
+
+t.test('newer pickles and integers of every width', async (t) => {
+  const found = await inspect(join(MADE, 'protocol-5.pth'));
+  t.equal(found.weights, 2);
+  t.same(found.metadata, { epoch: String(2 ** 40), seed: '-3' });
+});
+
 t.test('a file with bits flipped never ends in anything but an answer or a typed error', async (t) => {
   const path = join(t.testdir(), 'x.pth');
   const whole = readFileSync(join(MADE, 'optimizer-object.pth'));

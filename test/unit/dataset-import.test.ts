@@ -208,6 +208,13 @@ t.test('plain folders of pictures: greys become labels', async (t) => {
     { value: 1, name: 'grey 128', slices: 1 },
     { value: 2, name: 'grey 255', slices: 2 },
   ]);
+  const many = Array.from({ length: 36 * 200 }, (_, at) => (at === 0 ? 121 : at < 3600 ? 128 : 255));
+  await writeFile(path.join(root, 'cells', 'images', 'c.pgm'), pgm(many, 36));
+  await writeFile(path.join(root, 'cells', 'masks', 'c.pgm'), pgm(many, 36));
+  await t.rejects(importDataset({ ...options, out: path.join(root, 'strays') }), {
+    code: 'ERR_DATASET',
+    message: /121, 128, 255.*--labels 128=NAME,255=NAME/,
+  });
   await put('c', mask(120, 250));
   const labels = new Map([
     [128, 'cytoplasm'],

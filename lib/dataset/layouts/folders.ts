@@ -7,8 +7,10 @@ import { compareCodePoints } from '../split.js';
 import type { LayoutOptions } from './layout-options.js';
 
 const MASK_FOLDERS = ['masks', 'labels'];
-/** More distinct greys than this in the masks are compression noise, not labels. */
-const MOST_VALUES = 16;
+/** More distinct greys than this in the masks are no labels. */
+const MOST_GREYS = 64;
+/** A grey with fewer pixels than this share of the commonest one is a stray. */
+const STRAY_SHARE = 1e-3;
 
 /**
  * Plain folders of 2-D pictures: `images/NAME.png` and `masks/NAME.png` (or
@@ -84,23 +86,31 @@ async function listPictures(folder: string): Promise<Map<string, string> | null>
   return files;
 }
 
-/** The greys that occur in the masks, named `foreground` or `grey 128`. */
+/**
+ * The greys that occur in the masks, named `foreground` or `grey 128`. Refuses
+ * masks whose greys look like the traces of compression or smoothing: too many,
+ * or some that hardly any pixel has.
+ */
 async function findGreys(cases: readonly DatasetCase[]): Promise<Map<number, string>> {
-  const found = new Set<number>();
+  const counts = new Map<number, number>();
   for (const { labelPath } of cases) {
-    const mask = await readMask(labelPath);
-    for (const grey of mask.data) found.add(grey);
-    if (found.size > MOST_VALUES) {
-      throw new GmisegError(
-        'ERR_DATASET',
-        `The masks hold more than ${MOST_VALUES} grey values (seen up to ${labelPath}). Name those that mean something, for example --labels 128=cytoplasm,255=nucleus; others are snapped to the nearest.`,
-        { details: { path: labelPath } },
-      );
-    }
+    for (const grey of (await readMask(labelPath)).data) counts.set(grey, (counts.get(grey) ?? 0) + 1);
   }
-  found.delete(0);
-  if (found.size === 0)
+  counts.delete(0);
+  if (counts.size === 0) {
     throw new GmisegError('ERR_DATASET', 'All masks are empty (black); nothing to learn from.');
-  if (found.size === 1) return new Map([...found].map((grey) => [grey, 'foreground']));
-  return new Map([...found].map((grey) => [grey, `grey ${grey}`]));
+  }
+  const largest = Math.max(...counts.values());
+  const greys = [...counts.keys()].sort((a, b) => a - b);
+  const real = greys.filter((grey) => (counts.get(grey) as number) >= STRAY_SHARE * largest);
+  if (greys.length > real.length || greys.length > MOST_GREYS) {
+    const few = real.slice(0, MOST_GREYS).map((grey) => `${grey}=NAME`);
+    throw new GmisegError(
+      'ERR_DATASET',
+      `The masks hold ${greys.length} greys, some of them only here and there: ${greys.slice(0, 8).join(', ')}${greys.length > 8 ? ', ...' : ''}. Name those that mean something, and the others are snapped to the nearest: --labels ${few.join(',')}`,
+      { details: { greys: Object.fromEntries(counts) } },
+    );
+  }
+  if (greys.length === 1) return new Map(greys.map((grey) => [grey, 'foreground']));
+  return new Map(greys.map((grey) => [grey, `grey ${grey}`]));
 }

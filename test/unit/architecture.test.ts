@@ -130,6 +130,23 @@ t.test('the lock file is complete: npm ci refuses one that lacks other platforms
   t.same(missing, []);
 });
 
+t.test('setting up a checkout needs nothing from node_modules', async (t) => {
+  const seen = new Set([
+    'scripts/setup.mjs',
+    'scripts/test.mjs',
+    'scripts/install.mjs',
+    'scripts/prepare.mjs',
+  ]);
+  for (const file of seen) {
+    // Static imports alone: what is loaded by import() runs once the dependencies are there.
+    for (const [, name = ''] of code(file).matchAll(/^(?:import|export)\b[^;]*?['"]([^'"]+)['"];/gm)) {
+      if (name.startsWith('.')) seen.add(relative(root, resolve(root, dirname(file), name)));
+      else t.match(name, /^node:/, `${file} imports ${name}`);
+    }
+  }
+  t.ok(seen.has('scripts/lib/addon.mjs'), 'the walk follows imports');
+});
+
 t.test('the package states what its build needs', async (t) => {
   const manifest = JSON.parse(read('package.json'));
   t.same(manifest.binary?.napi_versions, [8], 'else cmake-js downloads Node’s headers');

@@ -171,13 +171,17 @@ bool take_weights(const StoredWeights& stored, const std::string& prefix, NamedT
     huggingface = huggingface || name.starts_with(prefix + "vision_encoder.");
   }
   std::map<std::string, size_t> places;
+  std::set<const void*> memory;
   for (const auto& [name, tensor] : stored.tensors) {
     if (prefix_length(name) != prefix.size() || !name.starts_with(prefix)) continue;
     std::string own = name.substr(prefix.size());
     if (huggingface) own = translate_huggingface_name(own);
     const auto [place, is_new] = places.emplace(own, out.size());
     if (is_new) {
-      out.emplace_back(std::move(own), tensor);
+      // Training writes into these: none may be a view with odd strides or share another's memory.
+      at::Tensor whole = tensor.contiguous();
+      if (whole.numel() > 0 && !memory.insert(whole.const_data_ptr()).second) whole = whole.clone();
+      out.emplace_back(std::move(own), std::move(whole));
       continue;
     }
     // Tied weights are stored twice by some versions of transformers.

@@ -12,24 +12,24 @@ namespace gmiseg::io {
 
 // A weights file as it is: names untouched, nothing interpreted.
 struct StoredWeights {
-  std::string path;       // of the weights file, or of the index of its shards
-  std::string folder;     // the Hugging Face folder, or empty where a file was named
-  std::string format;     // "safetensors" | "pth"
+  std::string path;    // of the weights file, or of the index of its shards
+  std::string folder;  // the Hugging Face folder, or empty where a file was named
+  std::string format;  // "safetensors" | "pth"
   NamedTensors tensors;
   Metadata metadata;
 };
 
 struct Checkpoint {
-  std::string path;       // of the weights file, or of the index of its shards
-  std::string format;     // "safetensors" | "pth"
+  std::string path;    // of the weights file, or of the index of its shards
+  std::string format;  // "safetensors" | "pth"
   // "gmiseg" (metadata `gmiseg.config`) | "huggingface" (names) | "medsam" (see
   // below) | "sam" | "adapter" (names) | "unknown" (no weights of a SAM).
   std::string flavour;
-  std::string sha256;     // of that file; empty until asked for (sha256_of_file)
+  std::string sha256;  // of that file; empty until asked for (sha256_of_file)
   // Names as in the reference (image_encoder.blocks.0...): wrappers and prefixes
   // (`model.`, `state_dict.`, `model_state.`, `module.`, `sam.` and others, in any
   // combination) removed, Hugging Face names translated; what is no weight of a
-  // SAM (optimizer, epoch, pixel_mean) left out.
+  // SAM (optimizer, epoch, pixel_mean) left out. Contiguous, none sharing memory.
   NamedTensors tensors;
   Metadata metadata;
   // The model's config in the keys of sam/config.h. It comes from our own

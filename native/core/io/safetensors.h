@@ -15,7 +15,7 @@ using NamedTensors = std::vector<std::pair<std::string, at::Tensor>>;
 using Metadata = std::map<std::string, std::string>;
 
 struct TensorFile {
-  NamedTensors tensors;   // views of the map (copy-on-write): alive as long as one tensor is
+  NamedTensors tensors;  // views of the map (copy-on-write): alive as long as one tensor is
   Metadata metadata;
 };
 
@@ -25,7 +25,7 @@ TensorFile read_safetensors(const std::string& path);
 // Only the header: cheap whatever the file's size.
 struct TensorInfo {
   std::string name;
-  std::string dtype;      // as in the file, "F32"
+  std::string dtype;  // as in the file, "F32"
   std::vector<int64_t> shape;
 };
 struct TensorFileHeader {

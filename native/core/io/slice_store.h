@@ -10,11 +10,11 @@
 namespace gmiseg::io {
 
 struct SliceInfo {
-  std::string dataset, subject, modality, split;   // split: "train" | "val" | "test"
-  int64_t axis = 2, index = 0;                     // 0 = i, 1 = j, 2 = k of the source volume
-  double row_spacing = 0, column_spacing = 0;      // mm, 0 = unknown
+  std::string dataset, subject, modality, split;  // split: "train" | "val" | "test"
+  int64_t axis = 2, index = 0;                    // 0 = i, 1 = j, 2 = k of the source volume
+  double row_spacing = 0, column_spacing = 0;     // mm, 0 = unknown
   int64_t height = 0, width = 0, channels = 1;
-  std::vector<std::pair<int64_t, int64_t>> labels; // label value -> pixels
+  std::vector<std::pair<int64_t, int64_t>> labels;  // label value -> pixels
 };
 
 class SliceStore {
@@ -24,8 +24,8 @@ class SliceStore {
   static std::shared_ptr<SliceStore> open(const std::string& folder);
   virtual ~SliceStore() = default;
   virtual const std::vector<SliceInfo>& slices() const = 0;
-  virtual const uint8_t* image(size_t slice) const = 0;   // [height, width, channels]
-  virtual const uint8_t* mask(size_t slice) const = 0;    // [height, width], label values
+  virtual const uint8_t* image(size_t slice) const = 0;  // [height, width, channels]
+  virtual const uint8_t* mask(size_t slice) const = 0;   // [height, width], label values
   virtual const std::string& path() const = 0;
 };
 

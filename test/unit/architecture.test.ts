@@ -139,7 +139,9 @@ t.test('setting up a checkout needs nothing from node_modules', async (t) => {
   ]);
   for (const file of seen) {
     // Static imports alone: what is loaded by import() runs once the dependencies are there.
-    for (const [, name = ''] of code(file).matchAll(/^(?:import|export)\b[^;]*?['"]([^'"]+)['"];/gm)) {
+    for (const [, name = ''] of code(file).matchAll(
+      /^(?:import|export)\b(?:[^;=]*?\bfrom)?\s*['"]([^'"]+)['"];/gm,
+    )) {
       if (name.startsWith('.')) seen.add(relative(root, resolve(root, dirname(file), name)));
       else t.match(name, /^node:/, `${file} imports ${name}`);
     }

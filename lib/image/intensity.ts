@@ -78,13 +78,49 @@ function foreground(data: VoxelArray): Float64Array | Float32Array {
   return out.subarray(0, count);
 }
 
-function percentile(values: Float64Array | Float32Array, percent: number): number {
+/** What percentiles are taken of: values by their rank. */
+interface Ranked {
+  readonly length: number;
+  at(rank: number): number;
+}
+
+/** Counts of 8 and 16-bit values: as exact as sorting, and fast on large volumes. */
+function counted(data: Uint8Array | Int8Array | Uint16Array | Int16Array): Ranked {
+  const counts = new Uint32Array(65536);
+  for (let i = 0; i < data.length; i++) counts[data[i]! & 0xffff]!++;
+  counts[0] = 0;
+  const signed = data instanceof Int8Array || data instanceof Int16Array;
+  const first = signed ? -32768 : 0;
+  let length = 0;
+  for (const count of counts) length += count;
+  const at = (rank: number): number => {
+    let left = rank;
+    for (let value = first; value < first + 65536; value++) {
+      left -= counts[value & 0xffff]!;
+      if (left < 0) return value;
+    }
+    return first + 65535;
+  };
+  return { length, at };
+}
+
+function ranked(data: VoxelArray): Ranked {
+  if (
+    data instanceof Uint8Array ||
+    data instanceof Int8Array ||
+    data instanceof Uint16Array ||
+    data instanceof Int16Array
+  )
+    return counted(data);
+  const values = foreground(data);
+  return { length: values.length, at: (rank) => select(values, rank) };
+}
+
+function percentile(values: Ranked, percent: number): number {
   const rank = ((values.length - 1) * percent) / 100;
   const below = Math.floor(rank);
-  const low = select(values, below);
-  if (rank === below) return low;
-  const high = select(values, below + 1);
-  return low + (high - low) * (rank - below);
+  const low = values.at(below);
+  return rank === below ? low : low + (values.at(below + 1) - low) * (rank - below);
 }
 
 const cache = new WeakMap<VoxelArray, Map<string, IntensityRange>>();
@@ -105,7 +141,7 @@ export function percentileRange(
   const key = `${low}/${high}`;
   const known = cache.get(image.data)?.get(key);
   if (known !== undefined) return known;
-  const values = foreground(image.data);
+  const values = ranked(image.data);
   const range: IntensityRange =
     values.length === 0 ? [0, 0] : [percentile(values, low), percentile(values, high)];
   const entry = cache.get(image.data) ?? new Map<string, IntensityRange>();

@@ -1,32 +1,22 @@
-import { fromArrayBuffer, type GeoTIFFImage } from 'geotiff';
+import { fromArrayBuffer } from 'geotiff';
 import sharp from 'sharp';
 import { GmisegError } from '../errors.js';
 import { checkSize, damagedError, type Raster, type SampleArray } from './raster.js';
+import { checkPieces, readTiffPages, TAG, type TiffPage, tagValue } from './tiff-tags.js';
 
-// Photometric interpretations and compressions by their TIFF 6.0 numbers.
+// Photometric interpretations, sample formats and compressions by their TIFF numbers.
 const WHITE_IS_ZERO = 0;
 const RGB = 2;
 const PALETTE = 3;
+const UNSIGNED = 1;
+const FLOAT = 3;
 const CCITT = new Set([2, 3, 4]);
+/** LERC, Zstandard and WebP coding, which the libtiff at hand was built without. */
+const NOT_IN_LIBTIFF = new Set([34887, 50000, 50001]);
 
-function tag(image: GeoTIFFImage, name: string, fallback: number): number {
-  const value: unknown = image.fileDirectory.getValue(name as never);
-  const first = typeof value === 'object' && value !== null ? (value as ArrayLike<unknown>)[0] : value;
-  return typeof first === 'number' ? first : fallback;
-}
-
-/** Full-resolution pages: thumbnails, pyramid levels and transparency masks do not count. */
-async function fullPages(tiff: Awaited<ReturnType<typeof fromArrayBuffer>>) {
-  const pages: { index: number; image: GeoTIFFImage }[] = [];
-  const count = await tiff.getImageCount();
-  for (let index = 0; index < count; index++) {
-    const image = await tiff.getImage(index);
-    if ((tag(image, 'NewSubfileType', 0) & 0b101) === 0) pages.push({ index, image });
-  }
-  return pages;
-}
-
-function choosePage<T>(pages: readonly T[], wanted: number | undefined, path: string): T {
+function choosePage(all: readonly TiffPage[], wanted: number | undefined, path: string): TiffPage {
+  // Thumbnails, pyramid levels and transparency masks do not count.
+  const pages = all.filter((page) => (tagValue(page, TAG.subfileType, 0) & 0b101) === 0);
   if (wanted === undefined && pages.length > 1)
     throw new GmisegError(
       'ERR_IMAGE_FORMAT',
@@ -38,7 +28,7 @@ function choosePage<T>(pages: readonly T[], wanted: number | undefined, path: st
   if (page === undefined)
     throw new GmisegError(
       'ERR_INVALID_ARG',
-      `${path} holds ${pages.length} pages; there is no page ${wanted}`,
+      `${path} holds ${pages.length} pages; there is no page ${wanted ?? 0}`,
       {
         details: { path, pages: pages.length, page: wanted },
       },
@@ -47,14 +37,12 @@ function choosePage<T>(pages: readonly T[], wanted: number | undefined, path: st
 }
 
 /** The stored palette (three runs of 16-bit values) as 0-255 colours. */
-async function readPalette(image: GeoTIFFImage): Promise<number[][]> {
-  const map = (await image.fileDirectory.loadValue('ColorMap')) as ArrayLike<number> | undefined;
+function readPalette(page: TiffPage): number[][] {
+  const map = page.tags.get(TAG.palette);
   if (map === undefined) throw new Error('the palette is missing');
-  const size = map.length / 3;
-  let max = 0;
-  for (let i = 0; i < map.length; i++) max = Math.max(max, map[i]!);
+  const size = Math.floor(map.length / 3);
   // A few writers store 8-bit colours in the 16-bit map.
-  const shift = max > 255 ? 8 : 0;
+  const shift = map.some((value) => value > 255) ? 8 : 0;
   return Array.from({ length: size }, (_, i) => [0, 1, 2].map((c) => map[i + c * size]! >> shift));
 }
 
@@ -63,9 +51,12 @@ function invert(data: SampleArray, white: number): void {
   for (let i = 0; i < data.length; i++) data[i] = white - data[i]!;
 }
 
-/** Decodes a page through libtiff, which knows fax coding, YCbCr and CMYK. 8-bit or, exactly, 16-bit and float. */
-async function decodeWithLibtiff(bytes: Buffer, index: number): Promise<Raster> {
-  const input = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: false, page: index });
+/**
+ * Decodes a page through libtiff, which is fast and strict but gives only bytes, 16-bit numbers and floats
+ * unchanged. It turns white-is-zero pages round itself.
+ */
+async function decodeWithLibtiff(bytes: Buffer, page: TiffPage): Promise<Raster> {
+  const input = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: false, page: page.index });
   const meta = await input.metadata();
   const depth = meta.depth === 'ushort' || meta.depth === 'float' ? meta.depth : 'uchar';
   if (depth === 'uchar' && meta.depth !== 'uchar')
@@ -87,45 +78,60 @@ async function decodeWithLibtiff(bytes: Buffer, index: number): Promise<Raster> 
   return { data: samples, width, height, channels, alpha: channels === 2 || channels === 4 };
 }
 
-async function decodePage(bytes: Buffer, index: number, image: GeoTIFFImage, path: string): Promise<Raster> {
+/** Decodes a page through geotiff, which gives every sample type as stored. */
+async function decodeWithGeotiff(bytes: Buffer, page: TiffPage): Promise<Raster> {
+  const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+  const image = await (await fromArrayBuffer(buffer)).getImage(page.index);
+  const data = (await image.readRasters({ interleave: true })) as SampleArray;
   const width = image.getWidth();
   const height = image.getHeight();
-  checkSize(path, width, height);
-  const bits = tag(image, 'BitsPerSample', 1);
-  const photometric = tag(image, 'PhotometricInterpretation', 1);
-  const swappedPredictor = !image.littleEndian && tag(image, 'Predictor', 1) !== 1 && bits > 8;
-  const usual = photometric <= PALETTE;
-  if (bits === 1 || CCITT.has(tag(image, 'Compression', 1))) {
-    // libtiff turns white-is-zero pages round itself and gives 0 and 255.
-    const { data } = await decodeWithLibtiff(bytes, index);
-    return { data: (data as Uint8Array).map((v) => (v === 0 ? 0 : 1)), width, height, channels: 1, white: 1 };
-  }
-  // geotiff undoes the predictor in the machine's byte order, whatever the file's: wrong for these files.
-  if (swappedPredictor || !usual) return await decodeWithLibtiff(bytes, index);
-  const data = (await image.readRasters({ interleave: true })) as SampleArray;
+  const bits = tagValue(page, TAG.bits, 1);
+  const photometric = tagValue(page, TAG.photometric, 1);
+  if (photometric === PALETTE) return { data, width, height, channels: 1, palette: readPalette(page) };
+  if (photometric === WHITE_IS_ZERO && tagValue(page, TAG.sampleFormat, UNSIGNED) === UNSIGNED)
+    invert(data, 2 ** bits - 1);
   const channels = image.getSamplesPerPixel();
-  if (photometric === PALETTE) return { data, width, height, channels: 1, palette: await readPalette(image) };
-  const colours = photometric === RGB ? 3 : 1;
-  if (photometric === WHITE_IS_ZERO && image.getSampleFormat(0) === 1) invert(data, 2 ** bits - 1);
-  return {
-    data,
-    width,
-    height,
-    channels,
-    alpha: channels === colours + 1,
-    ...(bits < 8 ? { white: 2 ** bits - 1 } : {}),
-  };
+  const alpha = channels === (photometric === RGB ? 4 : 2);
+  return { data, width, height, channels, alpha, ...(bits < 8 ? { white: 2 ** bits - 1 } : {}) };
+}
+
+/** Whether libtiff gives a page's samples exactly. */
+function exactInLibtiff(page: TiffPage): boolean {
+  const bits = tagValue(page, TAG.bits, 1);
+  const format = tagValue(page, TAG.sampleFormat, UNSIGNED);
+  const photometric = tagValue(page, TAG.photometric, 1);
+  const samples = tagValue(page, TAG.samples, 1);
+  if (NOT_IN_LIBTIFF.has(tagValue(page, TAG.compression, 1)) || photometric === PALETTE) return false;
+  // YCbCr, CMYK and the like must become RGB, which geotiff leaves to its caller.
+  if (photometric > PALETTE) return true;
+  const plain = samples === (photometric === RGB ? 3 : 1);
+  const type = (format === UNSIGNED && (bits === 8 || bits === 16)) || (format === FLOAT && bits === 32);
+  // geotiff undoes the predictor in the machine's byte order, whatever the file's.
+  const swapped = !page.littleEndian && tagValue(page, TAG.predictor, 1) !== 1 && bits > 8;
+  return (plain && type) || swapped;
 }
 
 /**
  * Decodes one page of a TIFF: 1 to 32 bits, signed, unsigned and float, grey, RGB and palette, tiled or in
  * strips, both byte orders. A file with several full-resolution pages needs `page`.
  */
-export async function decodeTiff(bytes: Buffer, path: string, page?: number): Promise<Raster> {
+export async function decodeTiff(bytes: Buffer, path: string, wanted?: number): Promise<Raster> {
   try {
-    const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
-    const { index, image } = choosePage(await fullPages(await fromArrayBuffer(buffer)), page, path);
-    return await decodePage(bytes, index, image, path);
+    const page = choosePage(readTiffPages(bytes), wanted, path);
+    checkSize(path, tagValue(page, TAG.width, 0), tagValue(page, TAG.height, 0));
+    checkPieces(page, bytes.length);
+    if (tagValue(page, TAG.bits, 1) === 1 || CCITT.has(tagValue(page, TAG.compression, 1))) {
+      // Bilevel pages come as 0 and 255.
+      const { data, width, height } = await decodeWithLibtiff(bytes, page);
+      return {
+        data: (data as Uint8Array).map((v) => (v === 0 ? 0 : 1)),
+        width,
+        height,
+        channels: 1,
+        white: 1,
+      };
+    }
+    return exactInLibtiff(page) ? await decodeWithLibtiff(bytes, page) : await decodeWithGeotiff(bytes, page);
   } catch (error) {
     throw damagedError(path, 'TIFF', error);
   }

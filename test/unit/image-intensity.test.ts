@@ -60,6 +60,19 @@ t.test('percentiles are those of a sorted list, zeros left out', (t) => {
       `${low} and ${high}`,
     );
   }
+  for (const data of [
+    new Uint16Array(values.concat(0, 0)),
+    new Int16Array(values.concat(0)),
+    new Int32Array(values),
+  ])
+    t.same(
+      percentileRange({ data }, { low: 3, high: 96 }).map((v) => v.toFixed(6)),
+      [expected(3).toFixed(6), expected(96).toFixed(6)],
+      data.constructor.name,
+    );
+  const negative = Array.from({ length: 101 }, (_, i) => i - 50).filter((v) => v !== 0);
+  for (const data of [new Int8Array(negative), new Int16Array(negative), new Float32Array(negative)])
+    t.same(percentileRange({ data }, { low: 0, high: 100 }), [-50, 50], data.constructor.name);
   const data = Uint16Array.from(values);
   const copy = data.slice();
   percentileRange({ data });

@@ -244,3 +244,31 @@ t.test('a directory in the place of a volume tells where the file is', async (t)
     message: /x\.nii\/real\.nii/,
   });
 });
+
+t.test('TIFF directories that would keep a decoder busy for ever are refused', async (t) => {
+  const raw = await readFile(join(FIXTURES, 'grey16-le.tif'));
+  const dir = t.testdir();
+  const first = raw.readUInt32LE(4);
+  const count = raw.readUInt16LE(first);
+  const entry = (tag: number): number => {
+    for (let i = 0; i < count; i++)
+      if (raw.readUInt16LE(first + 2 + 12 * i) === tag) return first + 2 + 12 * i;
+    throw new Error(`the fixture lacks tag ${tag}`);
+  };
+  const cases: [string, (bytes: Buffer) => void][] = [
+    ['rows per strip as a tiny fraction', (b) => void b.writeUInt16LE(12, entry(278) + 2)],
+    ['no rows per strip', (b) => void b.writeUInt32LE(0, entry(278) + 8)],
+    ['pages in a circle', (b) => void b.writeUInt32LE(first, first + 2 + 12 * count)],
+    ['a page behind the end', (b) => void b.writeUInt32LE(b.length + 10, first + 2 + 12 * count)],
+    ['a tag longer than the file', (b) => void b.writeUInt32LE(2 ** 30, entry(258) + 4)],
+    ['a strip behind the end', (b) => void b.writeUInt32LE(b.length, entry(273) + 8)],
+    ['four billion columns', (b) => void b.writeUInt32LE(2 ** 32 - 1, entry(256) + 8)],
+  ];
+  for (const [name, change] of cases) {
+    const bytes = Buffer.from(raw);
+    change(bytes);
+    const path = join(dir, 'damaged.tif');
+    await writeFile(path, bytes);
+    await t.rejects(readImage(path), { name: 'GmisegError', code: 'ERR_IMAGE_FORMAT' }, name);
+  }
+});

@@ -39,8 +39,11 @@ const options = [
   ...(tapFile ? [`--output-file=${tapFile}`] : []),
   ...(slow ? ['--timeout=3600', '--jobs=1'] : []),
 ];
+// Without a terminal tap's reporter would repaint its summary line after line, unless it believes in a CI.
+const env = process.stdout.isTTY ? process.env : { CI: 'true', ...process.env };
 const { status } = spawnSync(process.execPath, [tap, 'run', ...options, ...args, ...files], {
   cwd: ROOT,
+  env,
   stdio: 'inherit',
 });
 process.exit(status ?? 1);

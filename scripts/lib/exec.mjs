@@ -12,11 +12,11 @@ import { spawn } from 'node:child_process';
  *
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, echo?: boolean, timeoutMs?: number }} [options]
- *   echo: also write what the program prints to our stderr.
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv, onLine?: (line: string) => void, timeoutMs?: number }} [options]
+ *   onLine: hears every line that the program prints, as it comes.
  * @returns {Promise<RunResult>}
  */
-export function run(program, args, { cwd, env = process.env, echo = false, timeoutMs } = {}) {
+export function run(program, args, { cwd, env = process.env, onLine, timeoutMs } = {}) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd,
@@ -24,20 +24,23 @@ export function run(program, args, { cwd, env = process.env, echo = false, timeo
       stdio: ['ignore', 'pipe', 'pipe'],
       ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
     });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text) => {
-      stdout += text;
-      if (echo) process.stderr.write(text);
-    });
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      stderr += text;
-      if (echo) process.stderr.write(text);
-    });
-    child.on('error', (error) => resolve({ status: 127, stdout, stderr: `${stderr}${error.message}` }));
-    child.on('close', (code, signal) =>
-      resolve({ status: code ?? 128, stdout, stderr: signal ? `${stderr}killed by ${signal}` : stderr }),
+    const output = { stdout: '', stderr: '' };
+    for (const name of /** @type {const} */ (['stdout', 'stderr'])) {
+      let line = '';
+      child[name].setEncoding('utf8').on('data', (/** @type {string} */ text) => {
+        output[name] += text;
+        const lines = (line + text).split('\n');
+        line = lines.pop() ?? '';
+        if (onLine) for (const complete of lines) onLine(complete);
+      });
+    }
+    child.on('error', (error) =>
+      resolve({ ...output, status: 127, stderr: `${output.stderr}${error.message}` }),
     );
+    child.on('close', (code, signal) => {
+      if (signal) output.stderr += `killed by ${signal}`;
+      resolve({ ...output, status: code ?? 128 });
+    });
   });
 }
 

@@ -81,7 +81,7 @@ async function downloadWheel(python, { version, flavour, env, scratch, log }) {
   ];
   // Of one version, pip prefers the local one ("2.13.0+cpu") wherever it finds it.
   args.push('--dest', wheels, ...(index ? ['--extra-index-url', index] : []), `torch==${version}`);
-  let result = await run(python, args, { cwd: '/', env, echo: true });
+  let result = await run(python, args, { cwd: '/', env, onLine: log });
   if (result.status !== 0 && /No matching distribution|Could not find a version/.test(result.stderr)) {
     // This Python may be too old or too new for the release; any wheel's C++ libraries will do.
     const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
@@ -128,7 +128,7 @@ export function cpuWheelIndex(/** @type {NodeJS.ProcessEnv} */ env) {
  * @param {string} python
  * @param {FetchOptions} options
  */
-async function installWheels(python, { version, flavour, env, scratch }) {
+async function installWheels(python, { version, flavour, env, scratch, log }) {
   const all = join(scratch, 'all');
   // "===": the build without a local version is the general index's, which is the CUDA one.
   const args = [
@@ -145,7 +145,7 @@ async function installWheels(python, { version, flavour, env, scratch }) {
   const result = await run(python, [...args, ...PATIENCE, `torch===${version}`], {
     cwd: '/',
     env,
-    echo: true,
+    onLine: log,
   });
   if (result.status !== 0) throw new Error(`pip install failed: ${tail(result.stderr || result.stdout, 2)}`);
 

@@ -14,8 +14,23 @@ function load(checkpoint: string, adapter = ''): Promise<NativeSession> {
   return native().load(options).promise;
 }
 
+interface Answer {
+  embedding: Float32Array;
+  lowRes: Float32Array;
+}
+
+/** Bit for bit; comparing element by element through tap takes minutes. */
+function equalBits(one: Float32Array, other: Float32Array): boolean {
+  const bytes = (x: Float32Array) => Buffer.from(x.buffer, x.byteOffset, x.byteLength);
+  return bytes(one).equals(bytes(other));
+}
+
+function equalAnswers(one: Answer, other: Answer): boolean {
+  return equalBits(one.embedding, other.embedding) && equalBits(one.lowRes, other.lowRes);
+}
+
 /** What the model makes of a picture, a point and a box: every weight takes part. */
-async function answer(checkpoint: string): Promise<{ embedding: Float32Array; lowRes: Float32Array }> {
+async function answer(checkpoint: string): Promise<Answer> {
   const session = await load(checkpoint);
   const { data, width, height, channels } = picture();
   const embedding = await session.encode({ data, width, height, channels }).promise;
@@ -48,7 +63,7 @@ t.test('every flavour gives the same bits', async (t) => {
   const expected = await answer(join(TINY, 'weights.safetensors'));
   t.ok(expected.embedding.some((x) => x !== 0) && expected.lowRes.some((x) => x !== 0));
   for (const file of ['weights.pth', 'weights-training.pth', 'weights-ddp.pth']) {
-    t.same(await answer(join(TINY, file)), expected, file);
+    t.ok(equalAnswers(await answer(join(TINY, file)), expected), file);
   }
 });
 
@@ -61,7 +76,7 @@ t.test('data that is not aligned is read like data that is', async (t) => {
   for (let pad = 0; pad < 4; ++pad) {
     const path = writeTensors(join(folder, 'x.safetensors'), tensors, undefined, pad);
     lengths.add(Number(readFileSync(path).readBigUInt64LE(0)) % 4);
-    t.same(await answer(path), even, `${pad} bytes more`);
+    t.ok(equalAnswers(await answer(path), even), `${pad} bytes more`);
   }
   t.equal(lengths.size, 4);
 });
@@ -69,7 +84,7 @@ t.test('data that is not aligned is read like data that is', async (t) => {
 t.test('a Hugging Face folder gives the same bits from either file', async (t) => {
   const folder = t.testdir();
   for (const name of ['config.json', 'pytorch_model.bin']) copyFileSync(join(HF, name), join(folder, name));
-  t.same(await answer(folder), await answer(HF));
+  t.ok(equalAnswers(await answer(folder), await answer(HF)));
 });
 
 t.test('weights that do not fit are listed', async (t) => {
@@ -147,11 +162,11 @@ t.test('a checkpoint that is replaced while it is in use does no harm', async (t
   const session = await load(path);
   const before = readFileSync(path);
   await session.save(path, 'full').promise;
-  t.notSame(readFileSync(path), before, 'now with our metadata');
+  t.notOk(readFileSync(path).equals(before), 'now with our metadata');
   const { data, width, height, channels } = picture();
   const one = (await session.encode({ data, width, height, channels }).promise).toArray();
   session.close();
-  t.same((await answer(path)).embedding, one);
+  t.ok(equalBits((await answer(path)).embedding, one));
   writeFileSync(path, before);
-  t.same((await answer(path)).embedding, one);
+  t.ok(equalBits((await answer(path)).embedding, one));
 });

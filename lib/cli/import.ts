@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import { importDataset } from '../dataset/import-dataset.js';
-import { LAYOUTS } from '../dataset/layouts/index.js';
+import { LAYOUTS } from '../dataset/layouts/layout-options.js';
 import { SLICE_POLICIES, type SlicePolicy } from '../dataset/slicing.js';
 import { SPLIT_RULES, type SplitRule } from '../dataset/split.js';
 import type { Axis, IntensityWindow } from '../image/index.js';
@@ -84,6 +83,7 @@ export function registerImport(program: Command): void {
     command,
     'gmiseg import --layout nnunet --in Dataset001_Heart --out stores/heart --policy mid-object',
     async (flags, { json, progress, signal, commandLine, print }) => {
+      const { importDataset } = await import('../dataset/import-dataset.js');
       const summary = await importDataset({
         layout: flags.layout,
         source: flags.in,

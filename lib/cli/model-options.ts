@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { LoadOptions } from '../load-options.js';
-import { Segmenter } from '../segmenter.js';
+import type { Segmenter } from '../segmenter.js';
 import type { CommandContext } from './context.js';
 import { integer } from './parsers.js';
 import type { ModelSource } from './resolve-model.js';
@@ -42,6 +42,7 @@ export async function loadSegmenter(
   flags: RuntimeFlags & { dtype?: NonNullable<LoadOptions['dtype']>; seed?: number },
   { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
 ): Promise<Segmenter> {
+  const { Segmenter } = await import('../segmenter.js');
   progress.start('load model', 100);
   const segmenter = await Segmenter.load({
     ...source,

@@ -1,4 +1,6 @@
-import { type Axis, CT_WINDOWS, type CtWindow, type IntensityWindow } from '../image/index.js';
+// Not through the index, which loads every picture format.
+import { CT_WINDOWS, type CtWindow, type IntensityWindow } from '../image/intensity.js';
+import type { Axis } from '../image/slices.js';
 import { UsageError } from './usage-error.js';
 
 /** Makes a commander parser for a whole number in a range. */

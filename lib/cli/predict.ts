@@ -5,10 +5,9 @@ import { type CommandContext, define } from './context.js';
 import { addModelOptions, dtype, loadSegmenter } from './model-options.js';
 import { collectBox, collectPoint, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
-import { ItemPredictor, type ItemReport } from './predict-item.js';
+import type { ItemReport } from './predict-item.js';
 import { readPrompts } from './prompt-source.js';
 import { resolveModel } from './resolve-model.js';
-import { planResults } from './result-paths.js';
 
 export function registerPredict(program: Command): void {
   const command = addModelOptions(
@@ -55,6 +54,11 @@ export function registerPredict(program: Command): void {
 async function runPredict(flags: PredictFlags, context: CommandContext): Promise<void> {
   const { progress, signal, print, json } = context;
   const prompts = await readPrompts(flags);
+  // Everything that reads pictures loads late: help and mistakes in the command line need none of it.
+  const [{ planResults }, { ItemPredictor }] = await Promise.all([
+    import('./result-paths.js'),
+    import('./predict-item.js'),
+  ]);
   const { items, skipped } = await planResults(flags.image, flags.out);
   const work = await Promise.all(
     items.map(async (item) => ({ ...item, truth: await prompts.truthOf(item) })),

@@ -1,9 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
+import { baseName } from './base-name.js';
 import type { PredictFlags } from './predict-flags.js';
 import { objectsOf, type PromptFile, readPromptFile } from './prompt-plan.js';
-import { baseName, type WorkItem } from './result-paths.js';
+import type { WorkItem } from './result-paths.js';
 import { UsageError } from './usage-error.js';
 
 /** Where prompts come from. */

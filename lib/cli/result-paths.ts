@@ -2,6 +2,7 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
 import { isVolumePath, sniffFormat } from '../image/index.js';
+import { baseName } from './base-name.js';
 import { UsageError } from './usage-error.js';
 
 /** One picture or volume to work on, and where its result goes. */
@@ -15,11 +16,6 @@ export interface WorkItem {
 }
 
 const RESULT_ENDING = /\.(png|nii|nii\.gz)$/i;
-
-/** `a/scan.nii.gz` -> `scan` */
-export function baseName(file: string): string {
-  return path.basename(file).replace(/\.nii\.gz$|\.[^.]+$/i, '');
-}
 
 /**
  * What --image and --out mean together: a file, or every picture and volume of a

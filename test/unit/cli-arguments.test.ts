@@ -1,6 +1,7 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
+import { baseName } from '../../lib/cli/base-name.js';
 import {
   axes,
   collectBox,
@@ -15,7 +16,7 @@ import { buildProgram } from '../../lib/cli/program.js';
 import { duration } from '../../lib/cli/progress.js';
 import { objectsOf, readPromptFile } from '../../lib/cli/prompt-plan.js';
 import { resolveModel, runBase } from '../../lib/cli/resolve-model.js';
-import { baseName, planResults } from '../../lib/cli/result-paths.js';
+import { planResults } from '../../lib/cli/result-paths.js';
 import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 

@@ -1,13 +1,10 @@
 import { GmisegError } from '../../errors.js';
 import type { DatasetFolder } from '../case.js';
 import { openFolders } from './folders.js';
-import type { LayoutOptions } from './layout-options.js';
+import { LAYOUTS, type LayoutName, type LayoutOptions } from './layout-options.js';
 import { openNnunet } from './nnunet.js';
 
-export type { LayoutOptions } from './layout-options.js';
-
-export const LAYOUTS = ['nnunet', 'folders'] as const;
-export type LayoutName = (typeof LAYOUTS)[number];
+export { LAYOUTS, type LayoutName, type LayoutOptions } from './layout-options.js';
 
 const openers: Record<LayoutName, (folder: string, options?: LayoutOptions) => Promise<DatasetFolder>> = {
   nnunet: openNnunet,

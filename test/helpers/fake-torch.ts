@@ -142,7 +142,7 @@ export function pythonFolder(folder: string, { seesTorch = false } = {}): string
   const script = [
     '#!/bin/sh',
     'case "$*" in',
-    ...(seesTorch ? [] : ['  *find_spec*) exit 0 ;;']),
+    ...(seesTorch ? [] : ['  *find_spec*torch*) exit 0 ;;']),
     `  *" pip download "*|*" pip install "*) echo "$*" >> '${folder}/pip.log' ;;`,
     'esac',
     `exec '${realPython}' "$@"`,

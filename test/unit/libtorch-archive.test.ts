@@ -8,7 +8,7 @@ import {
   type ResolveOptions,
   resolveLibTorch,
 } from '../../scripts/libtorch/resolve.mjs';
-import { parseRecord, unzip } from '../../scripts/libtorch/unpack.mjs';
+import { checkRecord, parseRecord, unzip } from '../../scripts/libtorch/unpack.mjs';
 import { bareEnv, torchFiles, writeTree, zip } from '../helpers/fake-torch.js';
 import { serveFolder } from '../helpers/folder-server.js';
 
@@ -105,4 +105,17 @@ t.test('RECORD lines', async (t) => {
       ['with,comma "x".h', 'Zz'],
     ],
   );
+});
+
+t.test('every file must be in RECORD, with its checksum', async (t) => {
+  const record = new Map([['torch/a.so', 'AAAA']]);
+  const check = (files: [string, string][]) => checkRecord(new Map(files), record);
+  t.doesNotThrow(() =>
+    check([
+      ['torch/a.so', 'AAAA'],
+      ['torch-2.13.0.dist-info/RECORD', 'whatever'],
+    ]),
+  );
+  t.throws(() => check([['torch/a.so', 'AAAB']]), /torch\/a\.so does not have the sha256/);
+  t.throws(() => check([['torch/b.so', 'AAAA']]), /torch\/b\.so is not in the wheel's RECORD/);
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { WHEEL_PYTHONS } from '../../scripts/libtorch/config.mjs';
@@ -38,8 +38,14 @@ t.test('a wheel from a folder becomes a cache entry', async (t) => {
   t.match(said.join(), /LibTorch 2\.13\.0 \(cpu\) will be downloaded with pip.*about 0\.2 GB, into/);
   t.same(readdirSync(cache), ['libtorch-2.13.0-cpu'], 'no lock and no scratch folder stay');
   t.same(readdirSync(join(cache, 'libtorch-2.13.0-cpu')).sort(), ['torch', 'torch-2.13.0+cpu.dist-info']);
-  t.notOk(existsSync(join(tree, 'lib/libtorch_python.so')), 'what only Python needs is left out');
-  t.notOk(existsSync(join(tree, '__init__.py')));
+  for (const name of Object.keys(torchFiles())) {
+    const onlyForPython = /__init__|libtorch_python/.test(name);
+    t.equal(
+      existsSync(join(tree, name)),
+      !onlyForPython,
+      `${name} is ${onlyForPython ? 'left out' : 'kept'}`,
+    );
+  }
 
   const again = await resolveLibTorch({ ...quiet, env: { ...env, PATH: join(cache, 'no-python') } });
   t.match(again, { path: tree, source: 'cache' }, 'the next time needs no python');
@@ -93,13 +99,6 @@ t.test('a file that is not what RECORD says is refused', async (t) => {
   t.same(readdirSync(cache), [], 'nothing stays behind');
 });
 
-t.test('a file that RECORD does not know is refused', async (t) => {
-  const { wheels, env } = place(t);
-  writeTorchWheel(wheels, {}, { tampered: { 'torch/lib/libextra.so': 'x' } });
-  const error = await t.rejects(resolveLibTorch({ ...quiet, env }), LibTorchNotFoundError);
-  t.match(error, { message: /torch\/lib\/libextra\.so is not in the wheel's RECORD/ });
-});
-
 t.test('CUDA: torch and its NVIDIA dependencies side by side', async (t) => {
   const { wheels, env, cache } = place(t, { GMISEG_LIBTORCH: 'cuda' });
   writeTorchWheel(wheels, { version: '2.13.0+cpu' });
@@ -129,9 +128,10 @@ t.test('a damaged cache entry is replaced, leftovers of a killed process are swe
 
 t.test('a Python without pip is named', async (t) => {
   const { folder, env } = place(t);
-  const python = writeTree(join(folder, 'nopip'), { 'pip/__init__.py': 'raise ImportError("no pip")' });
-  const error = await t.rejects(resolveLibTorch({ ...quiet, env: { ...env, PYTHONPATH: python } }));
-  t.match(error, { message: /pip: .*python3 has no pip \(install python3-pip\)/ });
+  const PATH = writeTree(join(folder, 'nopip'), { python3: '#!/bin/sh\nexit 1\n' });
+  chmodSync(join(PATH, 'python3'), 0o755);
+  const error = await t.rejects(resolveLibTorch({ ...quiet, env: { ...env, PATH } }));
+  t.match(error, { message: /pip: .*nopip\/python3 has no pip \(install python3-pip\)/ });
 });
 
 t.test('pip’s own words stand in the message', async (t) => {
@@ -141,13 +141,4 @@ t.test('pip’s own words stand in the message', async (t) => {
   t.match(error, {
     message: /pip: pip download failed: .*\n? *.*No matching distribution found for torch==2\.13\.0/,
   });
-});
-
-t.test('the wheel’s needful files are all kept', async (t) => {
-  const { wheels, env } = place(t);
-  writeTorchWheel(wheels, {});
-  const { path } = await resolveLibTorch({ ...quiet, env });
-  for (const name of Object.keys(torchFiles())) {
-    t.equal(existsSync(join(path, name)), !/__init__|libtorch_python/.test(name), name);
-  }
 });

@@ -7,24 +7,34 @@ import { invalid, requireKeys, requireSignal } from './validate.js';
 
 /** What LibTorch offers on this machine. */
 export interface RuntimeInfo {
+  /** The addon's version. */
+  readonly gmiseg: string;
   /** LibTorch's version as loaded, and as built against. */
   readonly torch: string;
   readonly torchBuilt: string;
+  /** The compiler's version. */
   readonly compiler: string;
-  readonly parallel: string;
+  /** LibTorch's own choice of threads for one operation. */
+  readonly threads: number;
+  /** How LibTorch spreads its work, where it tells. */
+  readonly parallel?: string;
+  /** The instruction set that LibTorch's kernels use. */
+  readonly cpuCapability: string;
   readonly cudaBuilt: boolean;
   readonly cudaAvailable: boolean;
-  readonly threads: number;
-  readonly devices: readonly { readonly id: string; readonly name: string; readonly memoryBytes?: number }[];
+  readonly devices: readonly { readonly id: string; readonly name?: string; readonly memoryBytes?: number }[];
 }
 
 /** What a checkpoint holds. */
 export interface CheckpointInfo {
-  readonly format: string;
-  readonly flavour: string;
-  readonly preprocessing: string;
-  /** Null where the file does not tell. */
+  readonly format: 'safetensors' | 'pth';
+  readonly flavour: 'sam' | 'medsam' | 'huggingface' | 'gmiseg' | 'adapter' | 'unknown';
+  readonly preprocessing: 'sam' | 'medsam' | null;
+  /** Null where the file does not tell; `configReason` then says why. */
   readonly config: ModelConfig | null;
+  readonly configReason: string;
+  /** Tensors that are weights of a SAM. */
+  readonly weights: number;
   readonly metadata: Readonly<Record<string, string>>;
   /** Names as stored in the file. */
   readonly tensors: readonly {
@@ -32,7 +42,6 @@ export interface CheckpointInfo {
     readonly dtype: string;
     readonly shape: readonly number[];
   }[];
-  readonly [key: string]: unknown;
 }
 
 /** Versions and devices; loads LibTorch. @throws GmisegError ERR_BINDING_NOT_FOUND, ERR_BINDING_INCOMPATIBLE */

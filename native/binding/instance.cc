@@ -30,9 +30,16 @@ void Instance::ensure_lane(Napi::Env env) {
   // After the thread-safe function, so that this hook runs before that one's.
   env.AddCleanupHook([](Instance* instance) { instance->shut_down(); }, this);
   lane_ = std::make_unique<Lane>([this] { wake_.NonBlockingCall(); });
+  // First among the listeners: one that throws keeps the later ones from being called.
+  const Napi::Object process = env.Global().Get("process").As<Napi::Object>();
+  const auto on_exit = [](const Napi::CallbackInfo& info) { of(info.Env()).stop_lane(); };
+  process.Get("prependListener")
+      .As<Napi::Function>()
+      .Call(process, {Napi::String::New(env, "exit"), Napi::Function::New(env, on_exit, "stopLane")});
 }
 
 Napi::Object Instance::submit(Napi::Env env, Request request) {
+  if (stopped_) throw Error(ErrorCode::kClosed, "The process is exiting; no job can start any more.");
   ensure_lane(env);
   const std::shared_ptr<Job> job = request.job;
   const uint64_t id = next_id_++;
@@ -123,10 +130,14 @@ std::shared_ptr<Instance::Pending> Instance::remove(Napi::Env env, uint64_t id) 
   return node.mapped();
 }
 
-void Instance::shut_down() {
-  if (std::exchange(down_, true)) return;
+void Instance::stop_lane() {
+  stopped_ = true;
   for (const auto& [id, pending] : jobs_) pending->job->stop.store(true);
   lane_->stop();
+}
+
+void Instance::shut_down() {
+  stop_lane();
   jobs_.clear();
   for (Releasable* holding : estate->live) holding->release();
   wake_.Release();

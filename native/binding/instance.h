@@ -81,6 +81,7 @@ class Instance {
   using Wake = Napi::TypedThreadSafeFunction<Instance, void, on_wake>;
 
   void ensure_lane(Napi::Env env);
+  void stop_lane();
   void abort(Napi::Env env, uint64_t id);
   void deliver(Napi::Env env, uint64_t id);
   void settle(Napi::Env env, uint64_t id);
@@ -91,7 +92,7 @@ class Instance {
   uint64_t next_id_ = 1;
   Wake wake_;
   std::unique_ptr<Lane> lane_;
-  bool down_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace gmiseg::binding

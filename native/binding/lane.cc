@@ -3,54 +3,13 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <set>
 #include <utility>
 
 namespace gmiseg::binding {
-namespace {
 
-// The lanes of all environments, for the end of the process.
-class Lanes {
- public:
-  static Lanes& all() {
-    static Lanes* const lanes = new Lanes;  // never destroyed: nothing says who would be last
-    return *lanes;
-  }
-  void add(Lane* lane) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    lanes_.insert(lane);
-  }
-  void remove(Lane* lane) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    lanes_.erase(lane);
-  }
+Lane::Lane(std::function<void()> wake) : wake_(std::move(wake)), thread_([this] { loop(); }) {}
 
- private:
-  // process.exit() and an uncaught exception end the main thread's environment
-  // without its cleanup hooks. A lane that went on while LibTorch's statics are
-  // destroyed would crash; handlers registered later than those run first.
-  Lanes() {
-    std::atexit([] {
-      const std::lock_guard<std::mutex> lock(all().mutex_);
-      for (Lane* lane : all().lanes_) lane->stop();
-    });
-  }
-
-  std::mutex mutex_;
-  std::set<Lane*> lanes_;
-};
-
-}  // namespace
-
-Lane::Lane(std::function<void()> wake) : wake_(std::move(wake)), thread_([this] { loop(); }) {
-  Lanes::all().add(this);
-}
-
-Lane::~Lane() {
-  Lanes::all().remove(this);
-  stop();
-}
+Lane::~Lane() { stop(); }
 
 void Lane::submit(std::shared_ptr<Job> job) {
   job->notify = [this, target = job.get()] {

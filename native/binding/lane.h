@@ -13,8 +13,10 @@
 //    function so that it runs before that one's own, does in this order: trip
 //    all stop flags, join the lane, drop the pending jobs, free the sessions,
 //    release the thread-safe function. Nothing calls it afterwards.
-//    process.exit() and uncaught exceptions skip those hooks on the main thread:
-//    a handler of the process stops and joins the lanes there.
+//    process.exit() and uncaught exceptions skip those hooks on the main thread,
+//    so a listener of process 'exit' stops and joins the lane first. A handler of
+//    atexit() would be too late: the statics that LibTorch and oneDNN make while
+//    they work are destroyed before it, and the lane would hang or crash in them.
 // 6. A stop flag is heard only where the core polls: between encoder blocks, per
 //    training step. An exit waits that long and no longer.
 // 7. Grad mode, device and thread count are the core's business, set inside the

@@ -71,7 +71,18 @@ function checkVersions(addon: NativeModule, path: string, version: string): void
       { details: { path, found: addon.version, expected: version } },
     );
   }
-  const { torch, torchBuilt } = JSON.parse(addon.runtimeInfo()) as { torch: string; torchBuilt: string };
+  const { torch, torchBuilt, error } = JSON.parse(addon.runtimeInfo()) as {
+    torch?: string;
+    torchBuilt: string;
+    error?: string;
+  };
+  if (torch === undefined) {
+    throw new GmisegError(
+      'ERR_BINDING_INCOMPATIBLE',
+      `${path} was built against LibTorch ${torchBuilt}, but the one that was loaded does not tell its version. Run \`npm run build\`.`,
+      { cause: error, details: { path, expected: torchBuilt } },
+    );
+  }
   if (release(torch) !== release(torchBuilt)) {
     throw new GmisegError(
       'ERR_BINDING_INCOMPATIBLE',

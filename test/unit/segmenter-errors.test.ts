@@ -77,6 +77,7 @@ t.test('an addon of another version or LibTorch is refused', async (t) => {
       built: '2.13.0+cpu',
       message: /built against LibTorch 2\.13\.0\+cpu, but LibTorch 2\.12\.1\+cpu/,
     },
+    { version, torch: undefined, built: '2.13.0', message: /does not tell its version/ },
   ]; // prettier-ignore
   for (const { version, torch, built, message } of cases) {
     // The loader takes a CommonJS module as well as a shared object, so that one can stand in for an old addon.

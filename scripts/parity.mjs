@@ -1,7 +1,6 @@
 // Prints, fixture by fixture, how far the engine's numbers are from the
 // reference's: `npm run parity [-- --suite NAME] [--folder DIR] [--verbose]`.
 // The quick suites run by default; --all adds the full-size models (minutes, 3 GiB).
-import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -19,14 +18,14 @@ const { values } = parseArgs({
   },
 });
 
-const shared = path.join(root, '..', 'shared', 'fixtures');
 const folder = values.folder ?? path.join(root, 'test', 'fixtures');
 const suites = values.suite ?? [...QUICK_SUITES, ...(values.all ? SLOW_SUITES : [])];
 
+/** @typedef {import('../lib/parity.js').ParityRow} Row */
+/** @type {{ suite: string, rows: Row[] }[]} */
 const results = [];
 for (const suite of suites) {
-  const here = SLOW_SUITES.includes(suite) && !existsSync(path.join(folder, suite)) ? shared : folder;
-  results.push({ suite, rows: await runParity(here, suite) });
+  results.push({ suite, rows: await runParity(folder, suite) });
 }
 const failed = results.flatMap(({ suite, rows }) =>
   rows.filter((row) => !row.pass).map((row) => `${suite} ${row.name}`),
@@ -35,7 +34,7 @@ const failed = results.flatMap(({ suite, rows }) =>
 if (values.json) {
   console.log(JSON.stringify(results));
 } else {
-  const number = (x) => (x === 0 ? '0' : x.toExponential(2));
+  const number = (/** @type {number} */ x) => (x === 0 ? '0' : x.toExponential(2));
   for (const { suite, rows } of results) {
     console.log(`${suite}: ${rows.filter((row) => row.pass).length} of ${rows.length} within tolerance`);
     const kinds = [...new Set(rows.map((row) => row.kind))];

@@ -96,7 +96,7 @@ std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progre
 // metadata and tensors [{name, dtype, shape}], names as stored in the file.
 std::string inspect_checkpoint(const std::string& path, const Progress& progress);
 
-// JSON: {torch, torchBuilt, compiler, parallel, cudaBuilt, cudaAvailable,
+// JSON: {gmiseg, torch, torchBuilt, compiler, cpuCapability, cudaBuilt, cudaAvailable,
 // threads, devices: [{id, name, memoryBytes?}]}. Never throws.
 std::string runtime_info_json();
 

@@ -167,11 +167,10 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     }
     auto config = options.config.empty() ? sam::SamConfig::from_json(checkpoint.config)
                                          : config_from_option(options.config);
-    if (!options.config.empty() && !checkpoint.config.is_null()) {
+    if (!options.config.empty()) {
       // How its pixels are prepared belongs to the checkpoint, whatever the shape is called.
-      if (checkpoint.config.get("preprocessing", "sam") == "medsam")
-        config.preprocessing = sam::Preprocessing::kMedSam;
-      config.decoder_norm_eps = checkpoint.config.get("decoder_norm_eps", config.decoder_norm_eps);
+      if (checkpoint.preprocessing == "medsam") config.preprocessing = sam::Preprocessing::kMedSam;
+      config.decoder_norm_eps = checkpoint.decoder_norm_eps;
     }
     model->sam = sam::Sam(config);
     const auto own = checkpoint.metadata.find("gmiseg.adapter");

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { GmisegError } from '../errors.js';
 import { Progress } from './progress.js';
+import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
 /** What every command gets beside its own options. */
@@ -16,6 +17,12 @@ export interface CommandContext {
   print(result: unknown, text: string): void;
   /** One line of a JSON stream; nothing without --json. */
   line(value: unknown): void;
+  /** A line for people while the command runs; nothing with --json. */
+  say(text: string): void;
+  /** A warning on standard error; nothing with --json. */
+  warn(text: string): void;
+  /** Makes the command end with status 1, although it has printed a result. */
+  fail(): void;
 }
 
 /**
@@ -24,6 +31,7 @@ export interface CommandContext {
  */
 export function define<Options>(
   command: Command,
+  shell: Shell,
   example: string,
   run: (options: Options, context: CommandContext, args: string[]) => Promise<void>,
 ): void {
@@ -33,13 +41,17 @@ export function define<Options>(
     .action(async (...received: unknown[]) => {
       const options = command.opts() as Options & { json?: boolean };
       const args = received.slice(0, -2).flat() as string[];
-      await runCommand(options.json === true, (context) => run(options, context, args));
+      await runCommand(shell, options.json === true, (context) => run(options, context, args));
     });
 }
 
-async function runCommand(json: boolean, run: (context: CommandContext) => Promise<void>): Promise<void> {
+async function runCommand(
+  shell: Shell,
+  json: boolean,
+  run: (context: CommandContext) => Promise<void>,
+): Promise<void> {
   const controller = new AbortController();
-  const progress = new Progress(!json && process.stderr.isTTY === true);
+  const progress = new Progress(!json && shell.terminal);
   const interrupt = (): void => {
     // A second Ctrl-C means it: leave at once.
     if (controller.signal.aborted) process.exit(1);
@@ -52,15 +64,24 @@ async function runCommand(json: boolean, run: (context: CommandContext) => Promi
       json,
       progress,
       signal: controller.signal,
-      commandLine: ['gmiseg', ...process.argv.slice(2)].map(quote).join(' '),
-      print: (result, text) => process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${text}\n`),
+      commandLine: ['gmiseg', ...shell.args].map(quote).join(' '),
+      print: (result, text) => shell.out(json ? `${JSON.stringify(result)}\n` : `${text}\n`),
       line: (value) => {
-        if (json) process.stdout.write(`${JSON.stringify(value)}\n`);
+        if (json) shell.out(`${JSON.stringify(value)}\n`);
+      },
+      say: (text) => {
+        if (!json) shell.out(`${text}\n`);
+      },
+      warn: (text) => {
+        if (!json) shell.err(`warning: ${text}\n`);
+      },
+      fail: () => {
+        shell.status = 1;
       },
     });
   } catch (error) {
     progress.stop();
-    process.exitCode = reportError(error, json);
+    reportError(error, shell, json);
   } finally {
     progress.stop();
     process.off('SIGINT', interrupt);
@@ -68,25 +89,23 @@ async function runCommand(json: boolean, run: (context: CommandContext) => Promi
   }
 }
 
-/** Prints an error on stderr; returns the exit status: 2 for a wrong command line, else 1. */
-export function reportError(error: unknown, json: boolean): 1 | 2 {
+/** Prints an error and sets the status: 2 for a wrong command line, else 1. */
+export function reportError(error: unknown, shell: Shell, json: boolean): void {
   const known = error instanceof GmisegError;
   const code = known ? error.code : 'ERR_INTERNAL';
   const message = error instanceof Error ? error.message : String(error);
   if (json) {
-    process.stderr.write(
-      `${JSON.stringify({ error: { code, message, ...(known ? { details: error.details } : {}) } })}\n`,
-    );
+    const details = known ? { details: error.details } : {};
+    shell.err(`${JSON.stringify({ error: { code, message, ...details } })}\n`);
   } else {
-    process.stderr.write(`gmiseg: ${message} (${code})\n`);
-    if (!known)
-      process.stderr.write('This is a fault of gmiseg; set GMISEG_DEBUG=1 to see where it comes from.\n');
+    shell.err(`gmiseg: ${message} (${code})\n`);
+    if (!known) shell.err('This is a fault of gmiseg; set GMISEG_DEBUG=1 to see where it comes from.\n');
   }
   if (process.env.GMISEG_DEBUG === '1' && error instanceof Error) {
-    process.stderr.write(`${error.stack ?? ''}\n`);
-    if (error.cause !== undefined) process.stderr.write(`Caused by: ${String(error.cause)}\n`);
+    shell.err(`${error.stack ?? ''}\n`);
+    if (error.cause !== undefined) shell.err(`Caused by: ${String(error.cause)}\n`);
   }
-  return error instanceof UsageError ? 2 : 1;
+  shell.status = error instanceof UsageError ? 2 : 1;
 }
 
 function quote(word: string): string {

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { define } from './context.js';
 import { addModelOptions, loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
+import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
 interface ConvertFlags extends ModelFlags, RuntimeFlags {
@@ -14,7 +15,7 @@ interface ConvertFlags extends ModelFlags, RuntimeFlags {
 
 const KINDS = ['adapter', 'full', 'merged'] as const;
 
-export function registerConvert(program: Command): void {
+export function registerConvert(program: Command, shell: Shell): void {
   const command = addModelOptions(
     program
       .command('convert')
@@ -27,6 +28,7 @@ export function registerConvert(program: Command): void {
   );
   define<ConvertFlags>(
     command,
+    shell,
     'gmiseg convert --model sam_vit_b.pth --adapter runs/heart/adapter.safetensors --out heart.safetensors',
     async (flags, context) => {
       const { what } = flags;

@@ -35,10 +35,7 @@ const ROWS = 6;
 
 /** Makes data, trains on it, tries the model out, draws a picture of it. */
 export async function runDemo(flags: DemoFlags, context: CommandContext): Promise<void> {
-  const { signal, json, progress } = context;
-  const say = (text: string): void => {
-    if (!json) process.stdout.write(`${text}\n`);
-  };
+  const { signal, progress, say } = context;
   const out = path.resolve(flags.out);
   await mkdir(out, { recursive: true });
   say(

@@ -3,8 +3,9 @@ import { define } from './context.js';
 import type { DemoFlags } from './demo-run.js';
 import { addRuntimeOptions } from './model-options.js';
 import { decimal, integer } from './parsers.js';
+import type { Shell } from './shell.js';
 
-export function registerDemo(program: Command): void {
+export function registerDemo(program: Command, shell: Shell): void {
   const command = addRuntimeOptions(
     program
       .command('demo')
@@ -18,6 +19,7 @@ export function registerDemo(program: Command): void {
   );
   define<DemoFlags>(
     command,
+    shell,
     'gmiseg demo\ngmiseg demo --data Dataset027_ACDC --seconds 120',
     async (flags, context) => {
       const { runDemo } = await import('./demo-run.js');

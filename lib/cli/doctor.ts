@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import type { RuntimeInfo } from '../inspect.js';
 import { packageRoot } from '../package-root.js';
 import { type CommandContext, define } from './context.js';
+import type { Shell } from './shell.js';
 
 interface Check {
   readonly name: string;
@@ -26,13 +27,13 @@ interface Probe {
 const PROBE_SECONDS = 120;
 const ENOUGH_MEMORY = 4 * 2 ** 30;
 
-export function registerDoctor(program: Command): void {
+export function registerDoctor(program: Command, shell: Shell): void {
   const command = program
     .command('doctor')
     .description(
       'check the installation: addon, LibTorch, devices, memory; say what to do where something is wrong',
     );
-  define(command, 'gmiseg doctor --json', async (_options, context) => {
+  define(command, shell, 'gmiseg doctor --json', async (_options, context) => {
     const report = await examine(context);
     const healthy = report.checks.every((check) => check.ok);
     const lines = report.checks.map(
@@ -43,7 +44,7 @@ export function registerDoctor(program: Command): void {
       { healthy, ...report },
       [...lines, healthy ? 'Everything is in order.' : 'Something needs repair.'].join('\n'),
     );
-    if (!healthy) process.exitCode = 1;
+    if (!healthy) context.fail();
   });
 }
 

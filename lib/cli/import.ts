@@ -6,6 +6,7 @@ import { SPLIT_RULES, type SplitRule } from '../dataset/split.js';
 import type { Axis, IntensityWindow } from '../image/index.js';
 import { define } from './context.js';
 import { axes, decimal, integer, intensityWindow, labelNames, pattern } from './parsers.js';
+import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
 interface ImportFlags {
@@ -29,7 +30,7 @@ interface ImportFlags {
   force?: boolean;
 }
 
-export function registerImport(program: Command): void {
+export function registerImport(program: Command, shell: Shell): void {
   const command = program
     .command('import')
     .description('turn a labelled dataset into a slice store for training')
@@ -81,8 +82,9 @@ export function registerImport(program: Command): void {
     .option('--force', 'replace a store that is there already');
   define<ImportFlags>(
     command,
+    shell,
     'gmiseg import --layout nnunet --in Dataset001_Heart --out stores/heart --policy mid-object',
-    async (flags, { json, progress, signal, commandLine, print }) => {
+    async (flags, { progress, signal, commandLine, print, warn }) => {
       const { importDataset } = await import('../dataset/import-dataset.js');
       const summary = await importDataset({
         layout: flags.layout,
@@ -108,7 +110,7 @@ export function registerImport(program: Command): void {
         },
       });
       progress.stop();
-      if (!json) for (const warning of summary.warnings) process.stderr.write(`warning: ${warning}\n`);
+      for (const warning of summary.warnings) warn(warning);
       const sides = Object.entries(summary.splits)
         .map(([name, { subjects, slices }]) => `  ${name.padEnd(5)} ${slices} slices of ${subjects} subjects`)
         .join('\n');

@@ -4,12 +4,16 @@ import { type CheckpointInfo, inspectCheckpoint } from '../inspect.js';
 import { packageRoot } from '../package-root.js';
 import { define } from './context.js';
 import { resolveModel } from './resolve-model.js';
+import type { Shell } from './shell.js';
 
 interface InfoFlags {
   tensors?: boolean;
 }
 
-export function registerInfo(program: Command): void {
+/** Drawn once and never trained: no parameters, though they are in the file. */
+const BUFFERS = /(positional_encoding_gaussian_matrix|shared_image_embedding\.positional_embedding)$/;
+
+export function registerInfo(program: Command, shell: Shell): void {
   const command = program
     .command('info')
     .description('say what a checkpoint, an adapter or the model of a training run is; nothing is computed')
@@ -20,12 +24,15 @@ export function registerInfo(program: Command): void {
     .option('--tensors', 'list every tensor with its type and shape');
   define<InfoFlags>(
     command,
+    shell,
     'gmiseg info runs/first --tensors',
     async (flags, { json, signal, print }, [given]) => {
       const source = await modelFile(given);
       const info = await inspectCheckpoint(source, { signal });
       const { tensors, ...rest } = info;
-      const parameters = tensors.reduce((sum, { shape }) => sum + count(shape), 0);
+      const parameters = tensors
+        .filter(({ name }) => !BUFFERS.test(name))
+        .reduce((sum, { shape }) => sum + count(shape), 0);
       const result = {
         path: source,
         ...rest,
@@ -53,8 +60,8 @@ function describe(path: string, info: CheckpointInfo, parameters: number, withTe
     `  format      ${info.format}, names of ${info.flavour}`,
     `  variant     ${variantOf(info)}`,
     `  parameters  ${parameters.toLocaleString('en')} in ${tensors.length} tensors`,
-    `  input       ${info.preprocessing} preprocessing`,
   ];
+  if (info.preprocessing !== null) lines.push(`  input       ${info.preprocessing} preprocessing`);
   for (const [key, value] of Object.entries(config ?? {}))
     lines.push(`  config      ${key} = ${JSON.stringify(value)}`);
   for (const [key, value] of Object.entries(metadata ?? {})) {

@@ -8,8 +8,9 @@ import type { PredictFlags } from './predict-flags.js';
 import type { ItemReport } from './predict-item.js';
 import { readPrompts } from './prompt-source.js';
 import { resolveModel } from './resolve-model.js';
+import type { Shell } from './shell.js';
 
-export function registerPredict(program: Command): void {
+export function registerPredict(program: Command, shell: Shell): void {
   const command = addModelOptions(
     program
       .command('predict')
@@ -46,13 +47,14 @@ export function registerPredict(program: Command): void {
   );
   define<PredictFlags>(
     command,
+    shell,
     'gmiseg predict --image scan.png --box 40,52,180,200 --out masks/ --overlay\ngmiseg predict --image heart.nii.gz --slice 5 --point 88,120 --point 30,30,0 --out heart_mask.nii.gz',
     runPredict,
   );
 }
 
 async function runPredict(flags: PredictFlags, context: CommandContext): Promise<void> {
-  const { progress, signal, print, json } = context;
+  const { progress, signal, print, warn } = context;
   const prompts = await readPrompts(flags);
   // Everything that reads pictures loads late: help and mistakes in the command line need none of it.
   const [{ planResults }, { ItemPredictor }] = await Promise.all([
@@ -76,8 +78,7 @@ async function runPredict(flags: PredictFlags, context: CommandContext): Promise
       progress.update(done + 1, item.base);
     }
     progress.stop();
-    if (!json)
-      for (const file of skipped) process.stderr.write(`skipped ${file}: neither a picture nor a volume\n`);
+    for (const file of skipped) warn(`skipped ${file}: neither a picture nor a volume`);
     const { variant, device, dtype: type, checkpoint, adapter } = segmenter.info;
     print(
       { model: { variant, device, dtype: type, checkpoint, adapter }, results, skipped },

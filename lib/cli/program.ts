@@ -6,15 +6,17 @@ import { registerDoctor } from './doctor.js';
 import { registerImport } from './import.js';
 import { registerInfo } from './info.js';
 import { registerPredict } from './predict.js';
+import type { Shell } from './shell.js';
 import { registerTrain } from './train.js';
 
-/** The whole command line; parsing throws CommanderError or UsageError for a wrong one. */
-export function buildProgram(): Command {
+/** The whole command line; parsing a wrong one throws CommanderError (its message is printed) or UsageError. */
+export function buildProgram(shell: Shell): Command {
   const program = new Command('gmiseg')
     .description('Segment medical images from a few examples or clicks.')
     .version(packageRoot().version)
     .showHelpAfterError('(add --help for the options and an example)')
     .exitOverride()
+    .configureOutput({ writeOut: (text) => shell.out(text), writeErr: (text) => shell.err(text) })
     .addHelpText(
       'after',
       `
@@ -34,7 +36,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
     registerPredict,
     registerConvert,
   ]) {
-    register(program);
+    register(program, shell);
   }
   // Subcommands made with program.command() copy these settings only at creation.
   for (const command of program.commands)

@@ -5,6 +5,7 @@ export class Progress {
   private bar: SingleBar | null = null;
   private readonly shown: boolean;
 
+  /** @param shown whether people watch */
   constructor(shown = process.stderr.isTTY === true) {
     this.shown = shown;
   }

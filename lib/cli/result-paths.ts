@@ -44,6 +44,11 @@ export async function planResults(
     });
   }
   const toFile = !there.isDirectory() && RESULT_ENDING.test(out) && !(await isFolder(out));
+  if (!toFile && (await stat(out).catch(() => null))?.isFile() === true) {
+    throw new UsageError(
+      `--out ${out} is a file; name a folder${there.isDirectory() ? '' : ', or a .png (picture) or .nii.gz (volume) file'}.`,
+    );
+  }
   const items: WorkItem[] = [];
   for (const input of inputs.files) {
     const isVolume = await isVolumePath(input);

@@ -10,6 +10,7 @@ import { collect, decimal, integer } from './parsers.js';
 import { duration, type Progress } from './progress.js';
 import { type ModelSource, runBase } from './resolve-model.js';
 import { readRunConfig, writeRunSource } from './run-files.js';
+import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
 interface TrainFlags extends RuntimeFlags {
@@ -34,7 +35,7 @@ interface TrainFlags extends RuntimeFlags {
 const ADAPTER_KINDS = ['lora', 'pooled', 'token-pooled', 'none'];
 const PARTS = ['adapter', 'decoder', 'prompt-encoder', 'encoder', 'all'];
 
-export function registerTrain(program: Command): void {
+export function registerTrain(program: Command, shell: Shell): void {
   const command = addRuntimeOptions(
     program
       .command('train')
@@ -68,6 +69,7 @@ export function registerTrain(program: Command): void {
   );
   define<TrainFlags>(
     command,
+    shell,
     'gmiseg train --data stores/heart --out runs/heart --checkpoint sam_vit_b.pth --steps 2000 --lr 2e-4',
     runTrain,
   );
@@ -83,9 +85,9 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
     const training = segmenter.train(plan.data, plan.options);
     const summary = await followTraining(training, plan.options.steps ?? 1000, context);
     context.line({ type: 'summary', ...summary });
-    if (!context.json) process.stdout.write(`${describe(summary, segmenter, flags.out)}\n`);
+    context.say(describe(summary, segmenter, flags.out));
     // A run that the user cut short must not look done to a script that goes on with `&&`.
-    if (context.signal.aborted) process.exitCode = 1;
+    if (context.signal.aborted) context.fail();
   } finally {
     await segmenter.close();
   }

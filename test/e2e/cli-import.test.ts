@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { gmiseg, MAIN } from '../helpers/cli.js';
+import { gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
 t.test('help: every command has a description and an example', async (t) => {
-  const { code, stdout } = await gmiseg(['--help']);
+  const { code, stdout } = await gmisegProcess(['--help']);
   t.equal(code, 0);
   t.match(stdout, /Exit status: 0 done, 1 failed, 2 wrong command line/);
   for (const command of ['demo', 'info', 'doctor', 'import', 'train', 'predict', 'convert']) {
@@ -53,6 +53,7 @@ t.test('a wrong command line: status 2, one line on stderr, nothing on stdout', 
     t.match(result, { code: 2, stdout: '', stderr: message }, args.join(' '));
     t.notMatch(result.stderr, /\n {4}at /, 'no stack');
   }
+  t.match(await gmisegProcess(['segment']), { code: 2, stdout: '', stderr: /unknown command/ });
 });
 
 t.test('a failure: status 1, message and code; JSON and stack on demand', async (t) => {
@@ -71,7 +72,7 @@ t.test('a failure: status 1, message and code; JSON and stack on demand', async 
   const machine = await gmiseg([...args, '--json']);
   t.equal(machine.code, 1);
   t.match(JSON.parse(machine.stderr), { error: { code: 'ERR_DATASET', message: /dataset\.json/ } });
-  const debug = await gmiseg(args, { GMISEG_DEBUG: '1' });
+  const debug = await gmisegProcess(args, { GMISEG_DEBUG: '1' });
   t.match(debug.stderr, /\n {4}at .*openNnunet/);
   t.match(debug.stderr, /Caused by: .*ENOENT/);
 });

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { runCli } from '../../lib/cli/run.js';
+import type { Shell } from '../../lib/cli/shell.js';
 
 /** The built command line. */
 export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
@@ -10,8 +12,26 @@ export interface CliResult {
   stderr: string;
 }
 
-/** Runs gmiseg in a process of its own. */
-export function gmiseg(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
+/** Runs gmiseg in this process: a model is loaded in no time, once LibTorch is. */
+export async function gmiseg(args: readonly string[]): Promise<CliResult> {
+  let [stdout, stderr] = ['', ''];
+  const shell: Shell = {
+    args,
+    out: (text) => {
+      stdout += text;
+    },
+    err: (text) => {
+      stderr += text;
+    },
+    terminal: false,
+    status: 0,
+  };
+  await runCli(shell);
+  return { code: shell.status, stdout, stderr };
+}
+
+/** Runs the built gmiseg in a process of its own. */
+export function gmisegProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [MAIN, ...args], {
       env: { ...cleanEnvironment(), ...env },

@@ -18,6 +18,7 @@ import { objectsOf, readPromptFile } from '../../lib/cli/prompt-plan.js';
 import { resolveModel, runBase } from '../../lib/cli/resolve-model.js';
 import { planResults } from '../../lib/cli/result-paths.js';
 import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
+import { processShell } from '../../lib/cli/shell.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 
 const usage = { code: 'ERR_INVALID_ARG' };
@@ -193,7 +194,7 @@ t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of a
 
 t.test('the registered commands, and times for people', async (t) => {
   t.same(
-    buildProgram()
+    buildProgram(processShell())
       .commands.map((command) => command.name())
       .sort(),
     ['convert', 'demo', 'doctor', 'import', 'info', 'predict', 'train'],

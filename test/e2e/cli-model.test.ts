@@ -1,0 +1,330 @@
+import { spawn } from 'node:child_process';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import t from 'tap';
+import { readImage, readVolume } from '../../lib/image/index.js';
+import { overlap } from '../../lib/metrics.js';
+import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
+import { writeShapeStore } from '../helpers/shape-store.js';
+import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
+
+const CPU = ['--device', 'cpu', '--threads', '1'];
+const shape: Shape3 = [20, 24, 8];
+const labels = boxLabels(shape);
+const voxels = Int16Array.from(labels, (label, at) => 200 + 700 * label + ((at * 7919) % 97));
+
+/** A grey picture with a bright box on it, and the box as a mask. */
+function pgmFiles(): { image: Buffer; mask: Buffer } {
+  const pgm = (value: (inside: boolean, at: number) => number): Buffer => {
+    const pixels = Uint8Array.from({ length: 40 * 30 }, (_, at) => {
+      const [x, y] = [at % 40, Math.floor(at / 40)];
+      return value(x >= 10 && x < 25 && y >= 8 && y < 20, at);
+    });
+    return Buffer.concat([Buffer.from('P5\n40 30\n255\n', 'latin1'), pixels]);
+  };
+  return {
+    image: pgm((inside, at) => (inside ? 180 : 60) + (at % 7)),
+    mask: pgm((inside) => (inside ? 255 : 0)),
+  };
+}
+
+t.test('info: a checkpoint for people and for machines', async (t) => {
+  const plain = await gmiseg(['info', TINY_WEIGHTS, '--tensors']);
+  t.match(plain, { code: 0, stderr: '', stdout: /parameters +307,596/ });
+  t.match(plain.stdout, /image_encoder\.pos_embed +F32 +\[1, 8, 8, 64\]/i);
+  const machine = JSON.parse((await gmiseg(['info', TINY_WEIGHTS, '--json'])).stdout);
+  t.match(machine, { path: TINY_WEIGHTS, parameters: 307596, config: { embed_dim: 64 } });
+  t.equal(machine.tensors, undefined);
+  const missing = await gmiseg(['info', path.join(t.testdir(), 'none.pth')]);
+  t.match(missing, { code: 1, stderr: /ERR_CHECKPOINT_NOT_FOUND/ });
+});
+
+t.test('doctor: all is well here, and a broken addon is named with a remedy', async (t) => {
+  const healthy = await gmisegProcess(['doctor', '--json']);
+  t.equal(healthy.code, 0);
+  t.match(JSON.parse(healthy.stdout), {
+    healthy: true,
+    addon: { version: /^\d/, runtime: { torch: /^\d/ } },
+  });
+  const broken = path.join(t.testdir({ 'broken.node': 'no addon' }), 'broken.node');
+  const sick = await gmisegProcess(['doctor'], { GMISEG_BINDING: broken });
+  t.match(sick, { code: 1, stdout: /FAIL addon[\s\S]*-> / });
+});
+
+t.test('predict: a picture with points and boxes', async (t) => {
+  const root = t.testdir();
+  const { image, mask } = pgmFiles();
+  await writeFile(path.join(root, 'scan.pgm'), image);
+  await writeFile(path.join(root, 'truth.pgm'), mask);
+  const common = ['predict', '--image', path.join(root, 'scan.pgm'), '--model', TINY_WEIGHTS, ...CPU];
+  const plain = await gmiseg([...common, '--out', path.join(root, 'out'), '--point', '17,14', '--overlay']);
+  t.match(plain, { code: 0, stderr: '', stdout: /scan\.pgm -> .*scan\.png: 1 object/ });
+  t.same((await readdir(path.join(root, 'out'))).sort(), ['scan.png', 'scan_overlay.png']);
+  const written = await readImage(path.join(root, 'out', 'scan.png'));
+  t.match(written, { width: 40, height: 30, channels: 1 });
+  t.ok([...new Set(written.data)].every((value) => value === 0 || value === 255));
+
+  const file = path.join(root, 'two.png');
+  const machine = await gmiseg([
+    ...common,
+    '--out',
+    file,
+    '--box',
+    '8,6,26,21',
+    '--box',
+    '0,0,5,5',
+    '--json',
+  ]);
+  t.equal(machine.code, 0);
+  const { results, model } = JSON.parse(machine.stdout);
+  t.match(model, { device: 'cpu', checkpoint: { path: TINY_WEIGHTS } });
+  t.match(results, [
+    { out: file, kind: 'picture', prompts: 'given', size: [40, 30], objects: [{ value: 1 }, { value: 1 }] },
+  ]);
+  const foreground = (await readImage(file)).data.filter((value) => value !== 0).length;
+  t.equal(foreground, results[0].foreground);
+
+  const again = path.join(root, 'again.png');
+  await gmiseg([...common, '--out', again, '--box', '8,6,26,21', '--box', '0,0,5,5']);
+  t.same(await readFile(again), await readFile(file), 'the same call gives the same bytes');
+
+  const truth = path.join(root, 'truth.pgm');
+  const fromTruth = await gmiseg([
+    ...common,
+    '--out',
+    path.join(root, 'b.png'),
+    '--box-from',
+    truth,
+    '--json',
+  ]);
+  t.match(JSON.parse(fromTruth.stdout).results, [
+    { prompts: `ground-truth boxes of ${truth}`, objects: [{ value: 255 }] },
+  ]);
+  const rough = await gmiseg([...common, '--out', path.join(root, 'm.png'), '--mask', truth, '--multimask']);
+  t.equal(rough.code, 0);
+
+  const outside = await gmiseg([...common, '--out', path.join(root, 'c.png'), '--point', '99,14']);
+  t.match(outside, { code: 1, stderr: /inside the image of 40 x 30 pixels.*ERR_INVALID_ARG/ });
+  const over = await gmiseg([...common, '--out', path.join(root, 'scan.pgm'), '--point', '9,9']);
+  t.match(over, { code: 2, stderr: /scan\.pgm is a file/ });
+  t.same(await readFile(path.join(root, 'scan.pgm')), image, 'the input is untouched');
+  t.match(await gmiseg([...common, '--out', file, '--slice', '1', '--point', '9,9']), {
+    code: 2,
+    stderr: /--slice/,
+  });
+});
+
+t.test('predict: a volume keeps its geometry', async (t) => {
+  const root = t.testdir();
+  const image = path.join(root, 'heart.nii');
+  await writeFile(image, niftiBytes(voxels, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+  await writeFile(path.join(root, 'truth.nii'), niftiBytes(labels, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+  const common = ['predict', '--image', image, '--model', TINY_WEIGHTS, ...CPU, '--json'];
+  const out = path.join(root, 'mask.nii.gz');
+  const one = await gmiseg([...common, '--out', out, '--slice', '3', '--box', '4,4,15,19', '--overlay']);
+  t.match(JSON.parse(one.stdout).results, [
+    { kind: 'volume', axis: 2, size: [20, 24, 8], objects: [{ slice: 3 }] },
+  ]);
+  t.ok((await stat(path.join(root, 'mask_overlay.png'))).size > 1000);
+  const [source, written] = [await readVolume(image), await readVolume(out)];
+  t.same(written.affine, source.affine);
+  t.same(written.shape, source.shape);
+  const planes = Array.from({ length: 8 }, (_, k) =>
+    written.data.slice(k * 480, (k + 1) * 480).some((value) => value !== 0),
+  );
+  t.same(
+    planes.flatMap((shown, k) => (shown ? [k] : [])).filter((k) => k !== 3),
+    [],
+    'only the slice asked for is marked',
+  );
+
+  const truth = path.join(root, 'truth.nii');
+  // Across i the pixels are 1.5 x 6 mm: the model sees square ones, the result is on the volume's grid.
+  const all = await gmiseg([
+    ...common,
+    '--out',
+    path.join(root, 'all.nii.gz'),
+    '--box-from',
+    truth,
+    '--axis',
+    '0',
+  ]);
+  const { objects, prompts } = JSON.parse(all.stdout).results[0];
+  t.equal(prompts, `ground-truth boxes of ${truth}`);
+  t.same([...new Set(objects.map(({ value }: { value: number }) => value))], [1, 2]);
+  const both = await readVolume(path.join(root, 'all.nii.gz'));
+  t.ok([...new Set(both.data)].every((value) => value <= 2));
+  const two = await gmiseg([...common, '--out', out, '--box-from', truth, '--label', '2']);
+  t.ok(JSON.parse(two.stdout).results[0].objects.every(({ value }: { value: number }) => value === 2));
+
+  await writeFile(
+    path.join(root, 'prompts.json'),
+    JSON.stringify({ slices: { 2: { points: [[9, 12]] }, 4: { box: [4, 4, 15, 19] } } }),
+  );
+  const planned = await gmiseg([...common, '--out', out, '--prompts', path.join(root, 'prompts.json')]);
+  t.same(
+    JSON.parse(planned.stdout).results[0].objects.map(({ slice }: { slice: number }) => slice),
+    [2, 4],
+  );
+  t.match(await gmiseg([...common, '--out', out, '--slice', '8', '--point', '1,1']), {
+    code: 2,
+    stderr: /slices 0 to 7/,
+  });
+});
+
+t.test('predict: a folder, with one mask for each', async (t) => {
+  const root = t.testdir();
+  const [images, truths, out] = ['images', 'truths', 'out'].map((name) => path.join(root, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await mkdir(images);
+  await mkdir(truths);
+  const { image, mask } = pgmFiles();
+  await writeFile(path.join(images, 'a_0000.pgm'), image);
+  await writeFile(path.join(images, 'b.pgm'), image);
+  await writeFile(path.join(images, 'README'), 'two pictures');
+  await writeFile(path.join(truths, 'a.pgm'), mask);
+  const common = ['predict', '--image', images, '--out', out, '--model', TINY_WEIGHTS, ...CPU];
+  const lacking = await gmiseg([...common, '--box-from', truths]);
+  t.match(lacking, { code: 1, stderr: /no mask of the name b/ });
+  await writeFile(path.join(truths, 'b.pgm'), mask);
+  const done = await gmiseg([...common, '--box-from', truths]);
+  t.match(done, { code: 0, stderr: /skipped .*README/ });
+  t.same((await readdir(out)).sort(), ['a_0000.png', 'b.png']);
+});
+
+t.test('train, resume, predict, convert: all weights', async (t) => {
+  const root = t.testdir();
+  const store = await writeShapeStore(path.join(root, 'store'));
+  const run = path.join(root, 'run');
+  await writeFile(path.join(root, 'tiny.json'), JSON.stringify(TINY));
+  const start = ['train', '--data', store, '--out', run, '--config', path.join(root, 'tiny.json'), ...CPU];
+  const settings = ['--batch', '2', '--seed', '3', '--set', 'checkpointEvery=2', '--set', 'validateEvery=0'];
+  const first = await gmiseg([...start, ...settings, '--steps', '4', '--json']);
+  t.match(first, { code: 0, stderr: '' });
+  const lines = first.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  t.same(
+    lines.filter(({ type }) => type === 'step').map(({ step }) => step),
+    [1, 2, 3, 4],
+  );
+  t.match(lines.at(-1), {
+    type: 'summary',
+    steps: 4,
+    stopped: false,
+    file: path.join(run, 'model.safetensors'),
+  });
+  t.match(await gmiseg([...start, ...settings]), { code: 2, stderr: /--resume/ });
+
+  const resumed = await gmiseg(['train', '--out', run, '--resume', ...CPU, '--json']);
+  t.match(resumed, { code: 0, stderr: '' });
+  t.match(JSON.parse(resumed.stdout.trim().split('\n').at(-1) ?? ''), { steps: 4, firstStep: 4 });
+  const other = await gmiseg(['train', '--out', run, '--resume', '--lr', '5', ...CPU]);
+  t.match(other, { code: 1, stderr: /learningRate.*ERR_CHECKPOINT_MISMATCH/ });
+
+  const { image } = pgmFiles();
+  await writeFile(path.join(root, 'scan.pgm'), image);
+  const predict = ['predict', '--image', path.join(root, 'scan.pgm'), '--box', '8,6,26,21', ...CPU];
+  t.equal((await gmiseg([...predict, '--model', run, '--out', path.join(root, 'a.png')])).code, 0);
+  const converted = path.join(root, 'full.safetensors');
+  t.match(await gmiseg(['convert', '--model', run, '--out', converted, '--json']), {
+    code: 0,
+    stdout: /"what":"full"/,
+  });
+  t.equal((await gmiseg([...predict, '--model', converted, '--out', path.join(root, 'b.png')])).code, 0);
+  t.same(await readFile(path.join(root, 'b.png')), await readFile(path.join(root, 'a.png')));
+  t.match(await gmiseg(['convert', '--model', run, '--out', converted]), { code: 2, stderr: /--force/ });
+});
+
+t.test('train an adapter on a checkpoint, predict with it, merge it', async (t) => {
+  const root = t.testdir();
+  const store = await writeShapeStore(path.join(root, 'store'));
+  const run = path.join(root, 'run');
+  const trained = await gmiseg([
+    ...[
+      'train',
+      '--data',
+      store,
+      '--out',
+      run,
+      '--checkpoint',
+      TINY_WEIGHTS,
+      '--adapter-kind',
+      'lora',
+      '--rank',
+      '2',
+    ],
+    ...['--steps', '3', '--batch', '2', '--lr', '1e-2', '--set', 'warmupSteps=0', ...CPU],
+  ]);
+  t.match(trained, { code: 0, stdout: /Done after 3 steps/ });
+  t.ok((await readdir(run)).includes('adapter.safetensors'));
+  const { image } = pgmFiles();
+  await writeFile(path.join(root, 'scan.pgm'), image);
+  const merged = path.join(root, 'merged.safetensors');
+  t.match(await gmiseg(['convert', '--model', run, '--out', merged, '--json']), {
+    code: 0,
+    stdout: /"what":"merged"/,
+  });
+  const predict = async (name: string, model: string[]): Promise<Uint8Array> => {
+    const out = path.join(root, `${name}.png`);
+    const scan = path.join(root, 'scan.pgm');
+    const result = await gmiseg([
+      'predict',
+      '--image',
+      scan,
+      '--box',
+      '8,6,26,21',
+      '--out',
+      out,
+      ...model,
+      ...CPU,
+    ]);
+    t.match(result, { code: 0 });
+    return (await readImage(out)).data as Uint8Array;
+  };
+  const fromRun = await predict('run', ['--model', run]);
+  const adapter = ['--model', TINY_WEIGHTS, '--adapter', path.join(run, 'adapter.safetensors')];
+  t.same(await predict('adapter', adapter), fromRun);
+  const fromMerged = await predict('merged', ['--model', merged]);
+  t.ok(fromRun.every((value) => value === 0) || overlap(fromMerged, fromRun).dice > 0.99);
+});
+
+t.test('Ctrl-C: the training stops between two steps and can go on', async (t) => {
+  const root = t.testdir();
+  const store = await writeShapeStore(path.join(root, 'store'));
+  const run = path.join(root, 'run');
+  await writeFile(path.join(root, 'tiny.json'), JSON.stringify(TINY));
+  const child = spawn(
+    process.execPath,
+    [
+      ...[MAIN, 'train', '--data', store, '--out', run, '--config', path.join(root, 'tiny.json'), '--json'],
+      ...['--steps', '100000', '--batch', '1', ...CPU],
+    ],
+    { env: cleanEnvironment() },
+  );
+  let stdout = '';
+  let interrupted = false;
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (!interrupted && stdout.includes('"step":3,')) {
+      interrupted = true;
+      child.kill('SIGINT');
+    }
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  t.equal(code, 1, 'what follows with && must not take it for done');
+  const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
+  t.match(summary, { type: 'summary', stopped: true });
+  const names = await readdir(run);
+  t.ok(names.includes(`checkpoint-${String(summary.steps).padStart(8, '0')}.safetensors`));
+  t.same(
+    names.filter((name) => name.includes('tmp')),
+    [],
+  );
+  t.match(await gmiseg(['info', run]), { code: 0 });
+});

@@ -10,25 +10,50 @@ import { SliceStore } from '../dataset/slice-store.js';
 import { SliceStoreWriter } from '../dataset/slice-store-writer.js';
 import type { SplitName } from '../dataset/split.js';
 import { contactSheet, type OverlayOptions } from '../image/index.js';
+import type { ModelConfig } from '../load-options.js';
+import { distribution } from '../metrics.js';
 import { packageRoot } from '../package-root.js';
 import type { Prompts } from '../prompts.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainOptions } from '../train-options.js';
+import type { TrainStep } from '../training.js';
 import type { CommandContext } from './context.js';
 import { loadSegmenter, type RuntimeFlags } from './model-options.js';
-import { duration, Progress } from './progress.js';
+import { duration } from './progress.js';
 import { followTraining } from './train.js';
 
 export interface DemoFlags extends RuntimeFlags {
   out: string;
   data?: string;
-  seconds: number;
+  seconds?: number;
   seed: number;
 }
 
 const SCENES: Record<SplitName, number> = { train: 600, val: 20, test: 24 };
-/** Steps whose speed tells how many fit into the time given. */
-const TIMED_STEPS = 20;
+/** Smaller than `tiny`, and enough for shapes: what two cores can teach in a minute. */
+const DEMO_MODEL: ModelConfig = {
+  image_size: 96,
+  patch_size: 8,
+  embed_dim: 96,
+  depth: 3,
+  num_heads: 4,
+  global_attn_indexes: [0, 1, 2],
+  window_size: 12,
+  prompt_embed_dim: 64,
+  decoder_mlp_dim: 128,
+  decoder_num_heads: 4,
+  iou_head_hidden_dim: 64,
+};
+/**
+ * First steps, with the Dice loss alone: the focal loss, a mean over all pixels,
+ * would teach a new model to call everything background before it learns more.
+ * Their speed tells how many steps fit into the time given.
+ */
+const FIRST_STEPS = 60;
+/** How long to train where nobody says; on a busy machine longer, for below LEAST_STEPS the model knows nothing yet. */
+const SECONDS = 60;
+const LEAST_STEPS = 700;
+const MOST_SECONDS = 300;
 /** How far outside the object a hand-drawn box may lie, as a share of the picture. */
 const BOX_SLACK = 0.02;
 const ROWS = 6;
@@ -47,11 +72,11 @@ export async function runDemo(flags: DemoFlags, context: CommandContext): Promis
   if (flags.data === undefined) await drawStore(storePath, flags.seed, context);
   else await importVolumes(flags.data, storePath, context);
   const store = await SliceStore.open(storePath);
-  const segmenter = await loadSegmenter({ config: 'tiny' }, { ...flags, seed: flags.seed }, context);
+  const segmenter = await loadSegmenter({ config: DEMO_MODEL }, flags, context);
   try {
-    const { variant, parameters, device } = segmenter.info;
+    const { parameters, device } = segmenter.info;
     say(
-      `2. Training a new model (${variant}, ${(parameters / 1e6).toFixed(1)} million weights, ${device}) for ${duration(flags.seconds)} ...`,
+      `2. Training a new model (${(parameters / 1e6).toFixed(1)} million weights, ${device}) for ${flags.seconds === undefined ? 'about ' : ''}${duration(flags.seconds ?? SECONDS)} ...`,
     );
     const trained = await trainFor(segmenter, storePath, path.join(out, 'run'), flags, context);
     signal.throwIfAborted();
@@ -147,7 +172,7 @@ async function importVolumes(
   progress.stop();
 }
 
-/** Trains for about the seconds given: some timed steps first, then as many as fit, so that the learning rate can fall to the end. */
+/** Trains for about the seconds given: the first steps, then as many as fit, so that the learning rate can fall to the end. */
 async function trainFor(
   segmenter: Segmenter,
   store: string,
@@ -156,57 +181,68 @@ async function trainFor(
   context: CommandContext,
 ): Promise<{ file: string; steps: number; seconds: number }> {
   await removeRun(run);
-  const warmUp = path.join(run, 'warm-up');
+  const firstRun = path.join(run, 'first-steps');
   const common: Omit<TrainOptions, 'out'> = {
     train: 'all',
     seed: flags.seed,
     batchSize: 8,
     learningRate: 1e-3,
+    warmupSteps: 20,
+    iouWeight: 0.1,
+    boxShare: 0.6,
+    pointsShare: 0.4,
+    bothShare: 0,
+    refineShare: 0,
     validateEvery: 0,
+    validateSamples: 0,
     keepCheckpoints: 1,
-    // The model and its pictures are small: the boxes of a hand are looser here than 20 of 1024 pixels.
+    // Boxes as loose as those that it is tried with.
     boxOffset: 1024 * BOX_SLACK,
   };
-  const silent = { ...context, progress: new Progress(false), line: () => {} };
+  const wanted = flags.seconds ?? SECONDS;
+  const most = flags.seconds === undefined ? MOST_SECONDS : 1.5 * flags.seconds;
   const started = performance.now();
+  const seconds = (): number => (performance.now() - started) / 1000;
+  const times: number[] = [];
   await followTraining(
     segmenter.train(store, {
       ...common,
-      out: warmUp,
-      steps: TIMED_STEPS,
-      warmupSteps: TIMED_STEPS,
+      out: firstRun,
+      steps: FIRST_STEPS,
+      checkpointEvery: FIRST_STEPS,
       schedule: 'constant',
-      validateSamples: 0,
+      focalWeight: 0,
+      maxMinutes: wanted / 60,
     }),
-    TIMED_STEPS,
-    silent,
+    FIRST_STEPS,
+    { ...context, line: (report) => times.push((report as TrainStep & { ms: number }).ms) },
+    'first steps',
   );
   context.signal.throwIfAborted();
-  const spent = (performance.now() - started) / 1000;
-  const steps = Math.max(TIMED_STEPS, Math.round(((flags.seconds - spent) * TIMED_STEPS) / spent));
+  // The very first steps are slow: memory is claimed, threads start.
+  const perStep = distribution(times.slice(Math.min(FIRST_STEPS / 3, times.length - 1))).median / 1000;
+  const fitting = Math.round((wanted - seconds()) / perStep);
+  const steps = Math.max(1, flags.seconds === undefined ? Math.max(LEAST_STEPS, fitting) : fitting);
   const summary = await followTraining(
     segmenter.train(store, {
       ...common,
       out: run,
       steps,
-      warmupSteps: Math.min(TIMED_STEPS, steps),
+      seed: flags.seed + 1,
+      warmupSteps: Math.min(20, steps),
       checkpointEvery: steps,
-      maxMinutes: (1.5 * flags.seconds) / 60,
+      maxMinutes: Math.max(1, most - seconds()) / 60,
     }),
     steps,
     context,
   );
-  await rm(warmUp, { recursive: true, force: true });
-  return {
-    file: summary.file,
-    steps: summary.steps + TIMED_STEPS,
-    seconds: (performance.now() - started) / 1000,
-  };
+  await rm(firstRun, { recursive: true, force: true });
+  return { file: summary.file, steps: summary.steps + FIRST_STEPS, seconds: seconds() };
 }
 
 /** Removes the run of an earlier demo, and nothing that does not look like one. */
 async function removeRun(run: string): Promise<void> {
-  for (const folder of [path.join(run, 'warm-up'), run]) {
+  for (const folder of [path.join(run, 'first-steps'), run]) {
     if ((await stat(path.join(folder, 'metrics.jsonl')).catch(() => null)) !== null) {
       await rm(folder, { recursive: true, force: true });
     }

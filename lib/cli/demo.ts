@@ -14,7 +14,7 @@ export function registerDemo(program: Command, shell: Shell): void {
       )
       .option('--out <dir>', 'where the demo writes', 'demo-out')
       .option('--data <dir>', 'an nnU-Net raw folder to train on instead of shapes')
-      .option('--seconds <n>', 'how long to train', decimal('--seconds', 1), 60)
+      .option('--seconds <n>', 'how long to train (default: about a minute)', decimal('--seconds', 1))
       .option('--seed <n>', 'seed of everything random', integer('--seed', 0), 0),
   );
   define<DemoFlags>(

@@ -232,6 +232,7 @@ export async function followTraining(
   training: Training,
   steps: number,
   { progress, signal, line }: Pick<CommandContext, 'progress' | 'signal' | 'line'>,
+  label = 'train',
 ): Promise<TrainSummary> {
   const stop = (): void => {
     progress.note('\nStopping after this step ...');
@@ -240,7 +241,7 @@ export async function followTraining(
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
-  const view = new TrainingView(progress, steps);
+  const view = new TrainingView(progress, steps, label);
   try {
     for await (const report of training) {
       line(report);
@@ -264,11 +265,12 @@ class TrainingView {
   constructor(
     private readonly progress: Progress,
     private readonly steps: number,
+    private readonly label: string,
   ) {}
 
   show(report: TrainStep): void {
     if (!this.started) {
-      this.progress.start('train', this.steps);
+      this.progress.start(this.label, this.steps);
       this.started = true;
       if (report.type === 'step')
         [this.loss, this.dice, this.milliseconds] = [report.loss, report.dice, report.ms];

@@ -37,6 +37,8 @@ export interface TrainOptions {
   /** Stop, with a checkpoint, after that long; 0 = never. */
   readonly maxMinutes?: number;
   readonly batchSize?: number;
+  /** Objects asked for in each image, of any of its labels; 1 by default. */
+  readonly promptsPerImage?: number;
   /** Batches that make one step. */
   readonly accumulate?: number;
   readonly seed?: number;
@@ -112,6 +114,7 @@ const schema = z.strictObject({
   steps: count,
   maxMinutes: number,
   batchSize: count,
+  promptsPerImage: count,
   accumulate: count,
   seed: count,
   learningRate: number,

@@ -84,7 +84,7 @@ t.test('a grey image is three equal channels', async (t) => {
   const colour = {
     ...grey,
     channels: 3 as const,
-    data: Uint8Array.from([...grey.data].flatMap((value) => [value, value, value])),
+    data: Uint8Array.from(Array.from(grey.data).flatMap((value) => [value, value, value])),
   };
   t.same(await segmenter.predict(grey, PROMPTS), await segmenter.predict(colour, PROMPTS));
 });

@@ -273,7 +273,8 @@ void write_safetensors(const std::string& path, const NamedTensors& tensors, con
     header.emplace_back(name, Json(std::move(entry)));
   }
   std::string text = Json(std::move(header)).dump();
-  text.append((8 - text.size() % 8) % 8, ' ');
+  // The data then starts at a multiple of 64 bytes: mapped tensors can be used where they lie.
+  text.append((64 - (text.size() + 8) % 64) % 64, ' ');
   std::array<uint8_t, 8> length{};
   for (size_t i = 0; i < 8; ++i) length[i] = static_cast<uint8_t>(text.size() >> (8 * i));
 

@@ -34,9 +34,15 @@ sam::SamConfig config_from_option(const std::string& option) {
 }
 
 // Puts `source` into the parameter or buffer, keeping a mapped tensor mapped
-// where dtype and device already fit.
+// where dtype and device already fit. Matrix products round differently on
+// memory that starts at another offset in a cache line: a tensor that is not
+// aligned is copied, so that the same weights give the same bits from any file.
 void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c10::ScalarType dtype) {
-  target.set_data(source.detach().to(device, dtype));
+  constexpr uintptr_t kCacheLine = 64;
+  auto data = source.detach().to(device, dtype);
+  if (device.is_cpu() && reinterpret_cast<uintptr_t>(data.const_data_ptr()) % kCacheLine != 0)
+    data = data.clone();
+  target.set_data(data);
 }
 
 void assign_all(const torch::nn::Module& module, const std::string& prefix, const io::NamedTensors& tensors,

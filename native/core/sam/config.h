@@ -32,6 +32,10 @@ struct SamConfig {
   int64_t decoder_num_heads = 8;
   int64_t iou_head_hidden_dim = 256;
   double decoder_norm_eps = 1e-5;  // 1e-6 in Hugging Face's layers
+  // Points and boxes are also painted into the mask prompt. SAM learns to read its
+  // position tokens from a billion masks; a small model that trains from scratch
+  // sees where a box lies at once. Off for every published checkpoint.
+  bool dense_prompts = false;
   Preprocessing preprocessing = Preprocessing::kSam;
 
   int64_t grid() const { return image_size / patch_size; }

@@ -25,7 +25,7 @@ at::Tensor PositionEmbeddingRandomImpl::forward(const at::Tensor& coordinates) {
 }
 
 PromptEncoderImpl::PromptEncoderImpl(const SamConfig& config)
-    : image_size_(config.image_size), grid_(config.grid()) {
+    : image_size_(config.image_size), grid_(config.grid()), dense_prompts_(config.dense_prompts) {
   const int64_t dim = config.prompt_embed_dim;
   constexpr int64_t kMaskChannels = 16;
   pe_layer_ = register_module("pe_layer", PositionEmbeddingRandom(dim / 2));
@@ -74,14 +74,51 @@ EncodedPrompts PromptEncoderImpl::forward(const Prompts& prompts, int64_t rows) 
   }
   if (prompts.boxes.defined()) sparse.push_back(embed_boxes(prompts.boxes));
   out.sparse = sparse.empty() ? at::empty({rows, 0, dim}, weight.options()) : at::cat(sparse, 1);
-  if (prompts.masks.defined()) {
-    auto x = at::gelu(mask1_->forward(mask0_->forward(prompts.masks.to(weight.scalar_type()))));
+  auto masks = prompts.masks;
+  if (dense_prompts_) {
+    const auto painted = paint_prompts(prompts, 4 * grid_, image_size_);
+    if (painted.defined()) masks = masks.defined() ? masks + painted : painted;
+  }
+  if (masks.defined()) {
+    auto x = at::gelu(mask1_->forward(mask0_->forward(masks.to(weight.scalar_type()))));
     x = at::gelu(mask4_->forward(mask3_->forward(x)));
     out.dense = mask6_->forward(x);
   } else {
     out.dense = weight.view({1, dim, 1, 1}).expand({rows, dim, grid_, grid_});
   }
   return out;
+}
+
+at::Tensor paint_prompts(const Prompts& prompts, int64_t low_res, int64_t image_size) {
+  const bool has_points = prompts.points.defined() && prompts.points.size(1) > 0;
+  if (!has_points && !prompts.boxes.defined()) return {};
+  const auto options = (has_points ? prompts.points : prompts.boxes).options().dtype(at::kFloat);
+  const double cell = static_cast<double>(image_size) / static_cast<double>(low_res);
+  // Centres of the cells in the input's pixels.
+  const auto steps = (at::arange(low_res, options) + 0.5) * cell - 0.5;
+  const auto x = steps.view({1, 1, low_res}), y = steps.view({1, low_res, 1});
+  at::Tensor out;
+  if (prompts.boxes.defined()) {
+    const auto corner = prompts.boxes.to(at::kFloat).view({-1, 4, 1, 1}).unbind(1);
+    const auto inside_x = at::minimum(x - corner[0], corner[2] - x);
+    const auto inside_y = at::minimum(y - corner[1], corner[3] - y);
+    const auto depth = at::minimum(inside_x, inside_y);
+    const auto half = (at::minimum(corner[2] - corner[0], corner[3] - corner[1]) / 2).clamp_min(cell);
+    out = at::where(depth >= 0, 1 + depth / half, (depth / (2 * cell)).clamp_min(-2));
+  }
+  if (has_points) {
+    const auto points = prompts.points.to(at::kFloat);
+    const auto dx = x.unsqueeze(0) - points.select(2, 0).unsqueeze(-1).unsqueeze(-1);
+    const auto dy = y.unsqueeze(0) - points.select(2, 1).unsqueeze(-1).unsqueeze(-1);
+    const double width = 1.5 * cell;
+    const auto spot = at::exp((dx.square() + dy.square()) / (-2 * width * width));
+    // +1 on the object, -1 off it, 0 for padding.
+    const auto labels = prompts.labels.to(at::kFloat);
+    const auto sign = at::where(labels >= 0, 2 * labels - 1, at::zeros_like(labels));
+    const auto spots = 4 * (spot * sign.unsqueeze(-1).unsqueeze(-1)).sum(1);
+    out = out.defined() ? out + spots : spots;
+  }
+  return out.unsqueeze(1);
 }
 
 at::Tensor PromptEncoderImpl::dense_pe() {

@@ -42,6 +42,7 @@ class PromptEncoderImpl : public torch::nn::Module {
   at::Tensor embed_boxes(const at::Tensor& boxes);
 
   int64_t image_size_, grid_;
+  bool dense_prompts_;
   PositionEmbeddingRandom pe_layer_{nullptr};
   std::vector<Embedding> point_embeddings_;
   Embedding not_a_point_embed_{nullptr}, no_mask_embed_{nullptr};
@@ -49,5 +50,11 @@ class PromptEncoderImpl : public torch::nn::Module {
   LayerNorm2d mask1_{nullptr}, mask4_{nullptr};
 };
 TORCH_MODULE(PromptEncoder);
+
+// Points and boxes as a map [P, 1, low, low] of the mask prompt's kind, for
+// SamConfig::dense_prompts: in a box from 1 at its edge to 2 at its middle and -2
+// away from it, Gaussian spots of +-4 at points, 0 where nothing is known.
+// Undefined if there are neither.
+at::Tensor paint_prompts(const Prompts& prompts, int64_t low_res, int64_t image_size);
 
 }  // namespace gmiseg::sam

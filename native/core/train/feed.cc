@@ -78,8 +78,8 @@ Batch make_batch(const SampleIndex& index, const TrainOptions& options, const sa
     runtime::Rng rng(options.seed, kSampleStream, static_cast<uint64_t>(number * options.batch_size + i));
     const auto& task = index.train()[rng.below(static_cast<int64_t>(index.train().size()))];
     const auto& ref = task.samples[rng.below(static_cast<int64_t>(task.samples.size()))];
-    const auto sample = augment({index.image(ref), index.mask(ref)}, options, rng);
-    const auto frame = sam::frame_of(sample.mask.size(0), sample.mask.size(1), config);
+    const auto sample = augment({index.image(ref), index.labels(ref)}, ref.label, options, rng);
+    const auto frame = sam::frame_of(sample.labels.size(0), sample.labels.size(1), config);
     auto image = sam::preprocess(sample.image.permute({1, 2, 0}), config);
     if (options.noise > 0) {
       auto generator = at::detail::createCPUGenerator(rng.seed());
@@ -90,9 +90,16 @@ Batch make_batch(const SampleIndex& index, const TrainOptions& options, const sa
       image.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).add_(noise, deviation);
     }
     images.push_back(image);
-    targets.push_back(low_res_target(sample.mask, frame, config, options.target));
-    if (with_points) all_points.push_back(points_in_mask(sample.mask, points, frame, rng));
-    if (with_box) boxes.push_back(box_of_mask(sample.mask, options.box_offset, frame, config, rng));
+    const auto others = index.labels_in(ref);
+    for (int64_t p = 0; p < options.prompts_per_image; ++p) {
+      // The drawn task first; then any label that the augmentation has left in the picture.
+      auto mask =
+          sample.labels.eq(p == 0 ? ref.label : others[rng.below(static_cast<int64_t>(others.size()))]);
+      if (p > 0 && mask.sum().item<int64_t>() < options.min_pixels) mask = sample.labels.eq(ref.label);
+      targets.push_back(low_res_target(mask, frame, config, options.target));
+      if (with_points) all_points.push_back(points_in_mask(mask, points, frame, rng));
+      if (with_box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, config, rng));
+    }
   }
   Batch batch;
   batch.images = at::cat(images);

@@ -18,11 +18,12 @@
 namespace gmiseg::train {
 
 struct Batch {
-  at::Tensor images;       // [B, 3, S, S] float32, preprocessed and augmented
-  at::Tensor target;       // [B, 1, low, low]
-  at::Tensor points;       // [B, n, 2] or undefined, in the input's frame
-  at::Tensor boxes;        // [B, 4] or undefined
-  at::Tensor error_noise;  // [B, 1, low, low] in (0, 1] for the refining pass, or undefined
+  at::Tensor
+      images;  // [B, 3, S, S] float32, preprocessed and augmented; the rest has R = B * promptsPerImage rows
+  at::Tensor target;       // [R, 1, low, low]
+  at::Tensor points;       // [R, n, 2] or undefined, in the input's frame
+  at::Tensor boxes;        // [R, 4] or undefined
+  at::Tensor error_noise;  // [R, 1, low, low] in (0, 1] for the refining pass, or undefined
 };
 
 // Points and boxes from a mask, in the frame of the encoder's input. `mask` is bool [H, W], not empty.

@@ -22,6 +22,7 @@ void visit(Options& o, Visitor&& v) {
   v("steps", o.steps, 1, 1e9);
   v("maxMinutes", o.max_minutes, 0, 1e6);
   v("batchSize", o.batch_size, 1, 4096);
+  v("promptsPerImage", o.prompts_per_image, 1, 256);
   v("accumulate", o.accumulate, 1, 4096);
   v("learningRate", o.learning_rate, 0, 10);
   v("warmupSteps", o.warmup, 0, 1e9);

@@ -31,11 +31,12 @@ struct TrainOptions {
   std::vector<int64_t> labels;        // "labels": only these label values (empty = all)
   int64_t min_pixels = 10;            // "minPixels": smaller masks are no samples
 
-  int64_t steps = 1000;    // "steps": optimiser steps
-  double max_minutes = 0;  // "maxMinutes": stop (with a checkpoint) after that long; 0 = never
-  int64_t batch_size = 4;  // "batchSize": images a micro-batch
-  int64_t accumulate = 1;  // "accumulate": micro-batches a step
-  uint64_t seed = 0;       // "seed"
+  int64_t steps = 1000;           // "steps": optimiser steps
+  double max_minutes = 0;         // "maxMinutes": stop (with a checkpoint) after that long; 0 = never
+  int64_t batch_size = 4;         // "batchSize": images a micro-batch
+  int64_t prompts_per_image = 1;  // "promptsPerImage": objects asked for in each image, of any of its labels
+  int64_t accumulate = 1;         // "accumulate": micro-batches a step
+  uint64_t seed = 0;              // "seed"
 
   double learning_rate = 1e-4;        // "learningRate"
   int64_t warmup = 100;               // "warmupSteps": linear from 0
@@ -49,7 +50,7 @@ struct TrainOptions {
   bool checkpointing = false;         // "activationCheckpointing"
 
   double focal_weight = 1, dice_weight = 1;  // "focalWeight", "diceWeight"
-  double iou_weight = -1;                 // "iouWeight": squared error of the predicted IoU; default 1 if the
+  double iou_weight = -1;                 // "iouWeight": squared error of the predicted IoU; default 0.1 if the
                                           // decoder trains from scratch ("all"), else 0
   TargetMode target = TargetMode::kArea;  // "target": "area" | "nearest" | "soft"
 

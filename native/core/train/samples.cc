@@ -11,11 +11,21 @@
 
 namespace gmiseg::train {
 
-SampleIndex::SampleIndex(const TrainOptions& options) {
+namespace {
+
+template <typename List, typename Value>
+bool wanted(const List& list, const Value& value) {
+  return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
+}
+
+}  // namespace
+
+bool SampleIndex::usable(int64_t label, int64_t pixels) const {
+  return label != 0 && pixels >= options_.min_pixels && wanted(options_.labels, label);
+}
+
+SampleIndex::SampleIndex(const TrainOptions& options) : options_(options) {
   std::map<std::string, Task> train, validation;  // sorted by name: the order does not depend on the files'
-  const auto wanted = [](const auto& list, const auto& value) {
-    return list.empty() || std::find(list.begin(), list.end(), value) != list.end();
-  };
   for (const auto& folder : options.data) {
     stores_.push_back(io::SliceStore::open(folder));
     const auto& slices = stores_.back()->slices();
@@ -23,7 +33,7 @@ SampleIndex::SampleIndex(const TrainOptions& options) {
       const auto& info = slices[i];
       if (info.split == "test" || !wanted(options.datasets, info.dataset)) continue;
       for (const auto& [label, pixels] : info.labels) {
-        if (label == 0 || pixels < options.min_pixels || !wanted(options.labels, label)) continue;
+        if (!usable(label, pixels)) continue;
         const std::string name = info.dataset + "/" + std::to_string(label) + "/" + "ijk"[info.axis % 3];
         auto& task = (info.split == "val" ? validation : train)[name];
         task.name = name;
@@ -48,24 +58,38 @@ at::Tensor SampleIndex::image(const SampleRef& ref) const {
       .permute({2, 0, 1});
 }
 
-at::Tensor SampleIndex::mask(const SampleRef& ref) const {
+at::Tensor SampleIndex::labels(const SampleRef& ref) const {
   const auto& store = *stores_[ref.store];
   const auto& info = store.slices()[ref.slice];
-  return at::from_blob(const_cast<uint8_t*>(store.mask(ref.slice)), {info.height, info.width}, at::kByte)
-      .eq(ref.label);
+  return at::from_blob(const_cast<uint8_t*>(store.mask(ref.slice)), {info.height, info.width}, at::kByte);
+}
+
+std::vector<int64_t> SampleIndex::labels_in(const SampleRef& ref) const {
+  std::vector<int64_t> out;
+  for (const auto& [label, pixels] : stores_[ref.store]->slices()[ref.slice].labels) {
+    if (usable(label, pixels)) out.push_back(label);
+  }
+  return out;
 }
 
 namespace {
 
-// Samples [C, H, W] float along an affine map of output to input pixels.
-at::Tensor warp(const at::Tensor& image, const at::Tensor& theta) {
+enum Interpolation : int64_t { kBilinear = 0, kNearest = 1 };
+
+// Samples [C, H, W] bytes along an affine map of output to input pixels.
+at::Tensor warp(const at::Tensor& image, const at::Tensor& theta, Interpolation how) {
   const auto grid = at::affine_grid_generator(theta, {1, image.size(0), image.size(1), image.size(2)}, false);
-  return at::grid_sampler(image.unsqueeze(0), grid, /*bilinear*/ 0, /*zeros*/ 0, false).squeeze(0);
+  constexpr int64_t kZerosOutside = 0;
+  return at::grid_sampler(image.unsqueeze(0).to(at::kFloat), grid, how, kZerosOutside, false)
+      .squeeze(0)
+      .round()
+      .clamp(0, 255)
+      .to(at::kByte);
 }
 
 }  // namespace
 
-Sample augment(const Sample& sample, const TrainOptions& options, runtime::Rng& rng) {
+Sample augment(const Sample& sample, int64_t label, const TrainOptions& options, runtime::Rng& rng) {
   Sample out = sample;
   // Every draw happens whatever came out before, so that one option does not shift the others.
   const bool mirror_x = rng.chance(options.flip), mirror_y = rng.chance(options.flip);
@@ -73,10 +97,10 @@ Sample augment(const Sample& sample, const TrainOptions& options, runtime::Rng& 
   const double angle = rng.uniform(-options.rotate, options.rotate) * M_PI / 180;
   const double shift_x = rng.uniform(-0.5, 0.5), shift_y = rng.uniform(-0.5, 0.5);
   const double gamma = std::exp(rng.uniform(-options.gamma, options.gamma));
-  if (mirror_x) out = {out.image.flip({2}), out.mask.flip({1})};
-  if (mirror_y) out = {out.image.flip({1}), out.mask.flip({0})};
+  if (mirror_x) out = {out.image.flip({2}), out.labels.flip({1})};
+  if (mirror_y) out = {out.image.flip({1}), out.labels.flip({0})};
   if (options.zoom > 0 || options.rotate > 0) {
-    const auto aspect = static_cast<double>(out.mask.size(0)) / static_cast<double>(out.mask.size(1));
+    const auto aspect = static_cast<double>(out.labels.size(0)) / static_cast<double>(out.labels.size(1));
     // A magnified picture may look at any part of itself, a shrunken one stays whole.
     const double room = std::max(0.0, 1 - 1 / zoom);
     const auto theta =
@@ -84,9 +108,9 @@ Sample augment(const Sample& sample, const TrainOptions& options, runtime::Rng& 
                     std::sin(angle) / aspect / zoom, std::cos(angle) / zoom, 2 * shift_y * room})
             .to(at::kFloat)
             .view({1, 2, 3});
-    const auto mask = warp(out.mask.unsqueeze(0).to(at::kFloat), theta).squeeze(0).gt(0.5);
-    if (mask.sum().item<int64_t>() >= options.min_pixels) {
-      out = {warp(out.image.to(at::kFloat), theta).round().clamp(0, 255).to(at::kByte), mask};
+    const auto labels = warp(out.labels.unsqueeze(0), theta, kNearest).squeeze(0);
+    if (labels.eq(label).sum().item<int64_t>() >= options.min_pixels) {
+      out = {warp(out.image, theta, kBilinear), labels};
     }
   }
   if (options.gamma > 0) {

@@ -28,26 +28,34 @@ class SampleIndex {
  public:
   // Opens the stores and lists what options.datasets, labels and minPixels
   // let through. Throws Error(kDataset) if the split "train" is left empty.
+  // `options` must outlive the index.
   explicit SampleIndex(const TrainOptions& options);
 
   const std::vector<Task>& train() const { return train_; }
   const std::vector<Task>& validation() const { return validation_; }
-  // uint8 [C, H, W] and bool [H, W]: the image is a view of the map, treat it as read-only.
+  // uint8 [C, H, W] and label values uint8 [H, W]: views of the map, treat them as read-only.
   at::Tensor image(const SampleRef& ref) const;
-  at::Tensor mask(const SampleRef& ref) const;
+  at::Tensor labels(const SampleRef& ref) const;
+  // The task's own mask, bool [H, W].
+  at::Tensor mask(const SampleRef& ref) const { return labels(ref).eq(ref.label); }
+  // Labels of the slice that are samples, the ref's own among them.
+  std::vector<int64_t> labels_in(const SampleRef& ref) const;
 
  private:
+  bool usable(int64_t label, int64_t pixels) const;
+
+  const TrainOptions& options_;
   std::vector<std::shared_ptr<io::SliceStore>> stores_;
   std::vector<Task> train_, validation_;
 };
 
 struct Sample {
-  at::Tensor image;  // uint8 [C, H, W]
-  at::Tensor mask;   // bool [H, W]
+  at::Tensor image;   // uint8 [C, H, W]
+  at::Tensor labels;  // uint8 [H, W]
 };
 
-// Mirrors, scales, rotates and bends intensities as the options say. A mask
-// that falls below minPixels keeps its geometry.
-Sample augment(const Sample& sample, const TrainOptions& options, runtime::Rng& rng);
+// Mirrors, scales, rotates and bends intensities as the options say. Where
+// `label` would fall below minPixels, scale and angle stay.
+Sample augment(const Sample& sample, int64_t label, const TrainOptions& options, runtime::Rng& rng);
 
 }  // namespace gmiseg::train

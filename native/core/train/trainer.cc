@@ -109,7 +109,7 @@ void Trainer::choose_parameters() {
     parts = model_.adapter ? std::vector<std::string>{"adapter", "decoder"} : std::vector<std::string>{"all"};
   }
   from_scratch_ = has(parts, "all");
-  iou_weight_ = options_.iou_weight >= 0 ? options_.iou_weight : (from_scratch_ ? 1 : 0);
+  iou_weight_ = options_.iou_weight >= 0 ? options_.iou_weight : (from_scratch_ ? 0.1 : 0);
   if (has(parts, "adapter") && !model_.adapter) {
     throw Error(ErrorCode::kInvalidArg,
                 "The training option 'train' names 'adapter', but the model has none. "
@@ -247,7 +247,8 @@ void Trainer::forward(const Batch& batch, at::Tensor& loss, at::Tensor& values) 
   options.bypass = model_.adapter.get();
   options.checkpoint = options_.checkpointing;
   auto& sam = *model_.sam;
-  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
+  auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
+  features = features.repeat_interleave(options_.prompts_per_image, 0);
   const auto positions = sam.prompt_encoder->dense_pe();
   sam::Prompts prompts;
   prompts.points = batch.points;

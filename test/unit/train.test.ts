@@ -1,0 +1,145 @@
+/** What training changes, what it leaves alone, and how its results are saved. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Segmenter } from '../../lib/segmenter.js';
+import type { TrainOptions } from '../../lib/train-options.js';
+import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
+import { writeShapeStore } from '../helpers/shape-store.js';
+
+const IMAGE = picture();
+const PROMPTS = { points: [{ x: 20, y: 15, label: 1 as const }], box: [5, 5, 40, 30] as const };
+
+let store: string;
+t.before(async () => {
+  store = await writeShapeStore(join(t.testdir(), 'store'));
+});
+
+async function open(t: Test, options: Parameters<typeof Segmenter.load>[0] = {}): Promise<Segmenter> {
+  const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, config: TINY, device: 'cpu', threads: 1, ...options });
+  t.teardown(() => segmenter.close());
+  return segmenter;
+}
+
+async function logits(segmenter: Segmenter): Promise<Float32Array> {
+  const { lowRes } = await segmenter.predict(IMAGE, PROMPTS, { returnLowRes: true });
+  if (!lowRes) throw new Error('no low-resolution logits came');
+  return lowRes;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  return a.reduce((most, value, index) => Math.max(most, Math.abs(value - (b[index] as number))), 0);
+}
+
+const short = (out: string): TrainOptions => ({
+  out,
+  steps: 4,
+  batchSize: 2,
+  learningRate: 1e-2,
+  warmupSteps: 0,
+  validateEvery: 0,
+  validateSamples: 2,
+});
+
+for (const adapter of [
+  { kind: 'lora', rank: 2 },
+  { kind: 'pooled' },
+  { kind: 'pooled', gate: 'shared' },
+  { kind: 'pooled', gate: 'identity' },
+] as const) {
+  t.test(`an adapter ${JSON.stringify(adapter)} alone: the base stays, the saved forms agree`, async (t) => {
+    const folder = t.testdir();
+    const segmenter = await open(t);
+    const before = await logits(segmenter);
+    await segmenter.train(store, { ...short(join(folder, 'run')), adapter, train: 'adapter' });
+    const after = await logits(segmenter);
+    t.ok(largestDifference(before, after) > 1e-3, 'it learnt something');
+
+    for (const what of ['adapter', 'full', 'merged'] as const) {
+      await segmenter.save(join(folder, `${what}.safetensors`), { what });
+    }
+    const onBase = await open(t, { adapter: join(folder, 'adapter.safetensors') });
+    t.same(Buffer.from((await logits(onBase)).buffer), Buffer.from(after.buffer), 'adapter on the base: the same bytes');
+    const full = await open(t, { checkpoint: join(folder, 'full.safetensors') });
+    t.same(Buffer.from((await logits(full)).buffer), Buffer.from(after.buffer), 'full: the same bytes');
+    const merged = await open(t, { checkpoint: join(folder, 'merged.safetensors') });
+    t.ok(largestDifference(await logits(merged), after) < 1e-4, 'merged: the same numbers');
+    t.equal(merged.info.adapter, null);
+    t.ok(existsSync(join(folder, 'run', 'adapter.safetensors')), 'the run holds the adapter');
+  });
+}
+
+t.test('a token-pooled adapter trains and saves, but does not merge', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  const before = await logits(segmenter);
+  await segmenter.train(store, { ...short(join(folder, 'run')), adapter: { kind: 'token-pooled', rank: 2 }, train: 'adapter' });
+  t.ok(largestDifference(before, await logits(segmenter)) > 1e-3);
+  await t.rejects(segmenter.save(join(folder, 'merged.safetensors'), { what: 'merged' }), { code: 'ERR_INVALID_ARG' });
+  t.notOk(existsSync(join(folder, 'merged.safetensors')));
+});
+
+t.test('an adapter file carries the decoder that was trained with it', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  await segmenter.train(store, { ...short(join(folder, 'run')), adapter: { kind: 'pooled' } });
+  const after = await logits(segmenter);
+  const again = await open(t, { adapter: join(folder, 'run', 'adapter.safetensors') });
+  t.same(Buffer.from((await logits(again)).buffer), Buffer.from(after.buffer));
+  await t.rejects(Segmenter.load({ config: TINY, seed: 3, adapter: join(folder, 'run', 'adapter.safetensors') }), {
+    code: 'ERR_CHECKPOINT_MISMATCH',
+    message: /another base/,
+  });
+});
+
+t.test('recomputed activations and bfloat16 train like the plain form', async (t) => {
+  const folder = t.testdir();
+  const losses = async (name: string, extra: Partial<TrainOptions>): Promise<number[]> => {
+    const segmenter = await open(t);
+    const out = join(folder, name);
+    await segmenter.train(store, { ...short(out), learningRate: 1e-3, adapter: { kind: 'pooled' }, ...extra });
+    const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n');
+    return lines.map((line) => JSON.parse(line)).filter((line) => line.type === 'step').map((line) => line.loss);
+  };
+  const plain = await losses('plain', {});
+  const recomputed = await losses('recomputed', { activationCheckpointing: true });
+  const half = await losses('half', { dtype: 'bfloat16' });
+  const halfRecomputed = await losses('half-recomputed', { dtype: 'bfloat16', activationCheckpointing: true });
+  t.equal(plain.length, 4);
+  for (const [step, loss] of plain.entries()) {
+    t.ok(Math.abs((recomputed[step] as number) - loss) < 1e-4 * loss, `step ${step}: ${recomputed[step]} is ${loss}`);
+    t.ok(Math.abs((half[step] as number) - loss) < 0.05 * loss, `step ${step}: ${half[step]} is near ${loss}`);
+    t.ok(Math.abs((halfRecomputed[step] as number) - loss) < 0.05 * loss, `step ${step}: ${halfRecomputed[step]} is near ${loss}`);
+  }
+});
+
+t.test('a small model learns drawn shapes from boxes', async (t) => {
+  const segmenter = await open(t, { seed: 1 });
+  const steps: number[] = [];
+  const training = segmenter.train(store, {
+    ...short(join(t.testdir(), 'run')),
+    train: 'all',
+    steps: 60,
+    learningRate: 2e-3,
+    promptsPerImage: 2,
+    boxShare: 1,
+    pointsShare: 0,
+    bothShare: 0,
+    refineShare: 0,
+  });
+  for await (const report of training) if (report.type === 'step') steps.push(report.diceLoss);
+  const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+  t.ok(mean(steps.slice(-10)) < 0.9 * mean(steps.slice(0, 10)), `${mean(steps.slice(0, 10))} -> ${mean(steps.slice(-10))}`);
+});
+
+t.test('bad options and stores are typed errors', async (t) => {
+  const segmenter = await open(t);
+  const out = join(t.testdir(), 'run');
+  const refused = (options: Partial<TrainOptions>, data = store): Promise<unknown> =>
+    Promise.resolve().then(() => segmenter.train(data, { ...short(out), ...options }));
+  await t.rejects(refused({ train: 'adapter' }), { code: 'ERR_INVALID_ARG', message: /the model has none/ });
+  await t.rejects(refused({ labels: [99] }), { code: 'ERR_DATASET', message: /No training sample is left/ });
+  await t.rejects(refused({ datasets: ['nothing'] }), { code: 'ERR_DATASET' });
+  await t.rejects(refused({}, join(out, 'nowhere')), { code: 'ERR_DATASET' });
+  await t.rejects(refused({ boxShare: 0, pointsShare: 0, bothShare: 0 }), { code: 'ERR_INVALID_ARG' });
+});

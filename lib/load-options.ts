@@ -20,6 +20,10 @@ export interface ModelConfig {
   readonly decoder_mlp_dim?: number;
   readonly decoder_num_heads?: number;
   readonly iou_head_hidden_dim?: number;
+  readonly mlp_dim?: number;
+  readonly decoder_norm_eps?: number;
+  /** Points and boxes are also painted into the mask prompt; for small models trained from scratch. */
+  readonly dense_prompts?: boolean;
   readonly preprocessing?: 'sam' | 'medsam';
   readonly [key: string]: unknown;
 }

@@ -16,7 +16,13 @@ t.before(async () => {
 });
 
 async function open(t: Test, options: Parameters<typeof Segmenter.load>[0] = {}): Promise<Segmenter> {
-  const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, config: TINY, device: 'cpu', threads: 1, ...options });
+  const segmenter = await Segmenter.load({
+    checkpoint: TINY_WEIGHTS,
+    config: TINY,
+    device: 'cpu',
+    threads: 1,
+    ...options,
+  });
   t.teardown(() => segmenter.close());
   return segmenter;
 }
@@ -59,7 +65,11 @@ for (const adapter of [
       await segmenter.save(join(folder, `${what}.safetensors`), { what });
     }
     const onBase = await open(t, { adapter: join(folder, 'adapter.safetensors') });
-    t.same(Buffer.from((await logits(onBase)).buffer), Buffer.from(after.buffer), 'adapter on the base: the same bytes');
+    t.same(
+      Buffer.from((await logits(onBase)).buffer),
+      Buffer.from(after.buffer),
+      'adapter on the base: the same bytes',
+    );
     const full = await open(t, { checkpoint: join(folder, 'full.safetensors') });
     t.same(Buffer.from((await logits(full)).buffer), Buffer.from(after.buffer), 'full: the same bytes');
     const merged = await open(t, { checkpoint: join(folder, 'merged.safetensors') });
@@ -73,9 +83,15 @@ t.test('a token-pooled adapter trains and saves, but does not merge', async (t) 
   const folder = t.testdir();
   const segmenter = await open(t);
   const before = await logits(segmenter);
-  await segmenter.train(store, { ...short(join(folder, 'run')), adapter: { kind: 'token-pooled', rank: 2 }, train: 'adapter' });
+  await segmenter.train(store, {
+    ...short(join(folder, 'run')),
+    adapter: { kind: 'token-pooled', rank: 2 },
+    train: 'adapter',
+  });
   t.ok(largestDifference(before, await logits(segmenter)) > 1e-3);
-  await t.rejects(segmenter.save(join(folder, 'merged.safetensors'), { what: 'merged' }), { code: 'ERR_INVALID_ARG' });
+  await t.rejects(segmenter.save(join(folder, 'merged.safetensors'), { what: 'merged' }), {
+    code: 'ERR_INVALID_ARG',
+  });
   t.notOk(existsSync(join(folder, 'merged.safetensors')));
 });
 
@@ -86,10 +102,13 @@ t.test('an adapter file carries the decoder that was trained with it', async (t)
   const after = await logits(segmenter);
   const again = await open(t, { adapter: join(folder, 'run', 'adapter.safetensors') });
   t.same(Buffer.from((await logits(again)).buffer), Buffer.from(after.buffer));
-  await t.rejects(Segmenter.load({ config: TINY, seed: 3, adapter: join(folder, 'run', 'adapter.safetensors') }), {
-    code: 'ERR_CHECKPOINT_MISMATCH',
-    message: /another base/,
-  });
+  await t.rejects(
+    Segmenter.load({ config: TINY, seed: 3, adapter: join(folder, 'run', 'adapter.safetensors') }),
+    {
+      code: 'ERR_CHECKPOINT_MISMATCH',
+      message: /another base/,
+    },
+  );
 });
 
 t.test('recomputed activations and bfloat16 train like the plain form', async (t) => {
@@ -97,39 +116,64 @@ t.test('recomputed activations and bfloat16 train like the plain form', async (t
   const losses = async (name: string, extra: Partial<TrainOptions>): Promise<number[]> => {
     const segmenter = await open(t);
     const out = join(folder, name);
-    await segmenter.train(store, { ...short(out), learningRate: 1e-3, adapter: { kind: 'pooled' }, ...extra });
+    await segmenter.train(store, {
+      ...short(out),
+      learningRate: 1e-3,
+      adapter: { kind: 'pooled' },
+      ...extra,
+    });
     const lines = readFileSync(join(out, 'metrics.jsonl'), 'utf8').trim().split('\n');
-    return lines.map((line) => JSON.parse(line)).filter((line) => line.type === 'step').map((line) => line.loss);
+    return lines
+      .map((line) => JSON.parse(line))
+      .filter((line) => line.type === 'step')
+      .map((line) => line.loss);
   };
   const plain = await losses('plain', {});
   const recomputed = await losses('recomputed', { activationCheckpointing: true });
   const half = await losses('half', { dtype: 'bfloat16' });
-  const halfRecomputed = await losses('half-recomputed', { dtype: 'bfloat16', activationCheckpointing: true });
+  const halfRecomputed = await losses('half-recomputed', {
+    dtype: 'bfloat16',
+    activationCheckpointing: true,
+  });
   t.equal(plain.length, 4);
   for (const [step, loss] of plain.entries()) {
-    t.ok(Math.abs((recomputed[step] as number) - loss) < 1e-4 * loss, `step ${step}: ${recomputed[step]} is ${loss}`);
-    t.ok(Math.abs((half[step] as number) - loss) < 0.05 * loss, `step ${step}: ${half[step]} is near ${loss}`);
-    t.ok(Math.abs((halfRecomputed[step] as number) - loss) < 0.05 * loss, `step ${step}: ${halfRecomputed[step]} is near ${loss}`);
+    t.ok(
+      Math.abs((recomputed[step] as number) - loss) < 1e-4 * loss,
+      `step ${step}: ${recomputed[step]} is ${loss}`,
+    );
+    t.ok(
+      Math.abs((half[step] as number) - loss) < 0.05 * loss,
+      `step ${step}: ${half[step]} is near ${loss}`,
+    );
+    t.ok(
+      Math.abs((halfRecomputed[step] as number) - loss) < 0.05 * loss,
+      `step ${step}: ${halfRecomputed[step]} is near ${loss}`,
+    );
   }
 });
 
-t.test('a small model learns drawn shapes from boxes', async (t) => {
-  const segmenter = await open(t, { seed: 1 });
-  const steps: number[] = [];
+t.test('a small model learns to follow boxes', async (t) => {
+  const segmenter = await Segmenter.load({
+    config: { ...TINY, image_size: 64, dense_prompts: true },
+    device: 'cpu',
+    threads: 1,
+  });
+  t.teardown(() => segmenter.close());
+  const dice: number[] = [];
   const training = segmenter.train(store, {
     ...short(join(t.testdir(), 'run')),
-    train: 'all',
     steps: 60,
-    learningRate: 2e-3,
+    learningRate: 3e-3,
     promptsPerImage: 2,
     boxShare: 1,
     pointsShare: 0,
     bothShare: 0,
     refineShare: 0,
   });
-  for await (const report of training) if (report.type === 'step') steps.push(report.diceLoss);
+  for await (const report of training) if (report.type === 'step') dice.push(report.dice);
   const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
-  t.ok(mean(steps.slice(-10)) < 0.9 * mean(steps.slice(0, 10)), `${mean(steps.slice(0, 10))} -> ${mean(steps.slice(-10))}`);
+  const [first, last] = [mean(dice.slice(0, 10)), mean(dice.slice(-10))];
+  t.ok(last > first + 0.2, `Dice ${first} -> ${last}`);
 });
 
 t.test('bad options and stores are typed errors', async (t) => {

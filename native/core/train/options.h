@@ -50,8 +50,8 @@ struct TrainOptions {
   bool checkpointing = false;         // "activationCheckpointing"
 
   double focal_weight = 1, dice_weight = 1;  // "focalWeight", "diceWeight"
-  double iou_weight = -1;                 // "iouWeight": squared error of the predicted IoU; default 0.1 if the
-                                          // decoder trains from scratch ("all"), else 0
+  double iou_weight = -1;  // "iouWeight": squared error of the predicted IoU; default 0.1 if the
+                           // decoder trains from scratch ("all"), else 0
   TargetMode target = TargetMode::kArea;  // "target": "area" | "nearest" | "soft"
 
   // Prompts: one kind a micro-batch, drawn by these weights (they need not sum to 1).

@@ -101,19 +101,20 @@ function addonChecks(probe: Probe): Check[] {
     ];
   }
   return [
-    { name: 'addon', ok: true, found: `${version}, built with ${runtime.compiler ?? 'an unknown compiler'}` },
+    { name: 'addon', ok: true, found: `${version}, built with GCC or Clang ${runtime.compiler}` },
     {
       name: 'LibTorch',
       ok: true,
-      found: `${runtime.torch} (built against ${runtime.torchBuilt}), ${runtime.threads} threads${runtime.parallel ? `, ${runtime.parallel}` : ''}`,
+      found: `${runtime.torch} (built against ${runtime.torchBuilt}), ${runtime.threads} threads`,
     },
     {
       name: 'devices',
       ok: true,
       found: runtime.devices
-        .map(
-          ({ id, name, memoryBytes }) =>
-            `${id} ${name}${memoryBytes === undefined ? '' : ` (${gib(memoryBytes)})`}`,
+        .map(({ id, name, memoryBytes }) =>
+          [id, name, memoryBytes === undefined ? undefined : `(${gib(memoryBytes)})`]
+            .filter((part) => part !== undefined)
+            .join(' '),
         )
         .join('\n'),
     },

@@ -79,7 +79,7 @@ const segmenter = await Segmenter.load({
 });
 const progress = new Progress();
 const dice = new ScoreTable();
-const jaccard = new ScoreTable();
+const byAxis = new ScoreTable();
 /** @type {Score[]} */
 const scores = [];
 /** Everything a picture needs, by its place in `scores`. @type {any[]} */
@@ -102,9 +102,9 @@ try {
     const { entry, image } = result.slice;
     const { width, height, channels } = entry;
     const name = `${entry.dataset}: ${store.labelName(entry.dataset, result.label)}`;
-    dice.add(name, 'all axes', result.dice);
-    dice.add(name, `axis ${entry.axis}`, result.dice);
-    jaccard.add(name, 'all axes', result.jaccard);
+    dice.add(name, 'Dice', result.dice);
+    dice.add(name, 'Jaccard', result.jaccard);
+    byAxis.add(`${name}, axis ${entry.axis}`, 'Dice', result.dice);
     scores.push({
       name,
       axis: entry.axis,
@@ -127,12 +127,12 @@ try {
   progress.stop();
   if (scores.length === 0) throw new Error(`${data} has no slice in the split "${values.split}"`);
   await mkdir(out, { recursive: true });
-  const table = dice.markdown('Dice, boxes from the truth');
-  await writeFile(join(out, 'table.md'), `${table}\n`);
+  const table = dice.markdown('boxes from the truth');
+  await writeFile(join(out, 'table.md'), `${table}\n\n${byAxis.markdown('by axis')}\n`);
   const { info } = segmenter;
   await writeFile(
     join(out, 'scores.json'),
-    `${JSON.stringify({ data, split: values.split, prompts: 'tight boxes from the truth', model: info, dice: dice.rows(), jaccard: jaccard.rows(), scores }, null, 1)}\n`,
+    `${JSON.stringify({ data, split: values.split, prompts: 'tight boxes from the truth', model: info, structures: dice.rows(), byAxis: byAxis.rows(), scores }, null, 1)}\n`,
   );
   const perLabel = Number(values['per-label']);
   for (const [kind, choose] of Object.entries({

@@ -52,7 +52,7 @@ const DEMO_MODEL: ModelConfig = {
 const FIRST_STEPS = 60;
 /** How long to train where nobody says; on a busy machine longer, for below LEAST_STEPS the model knows nothing yet. */
 const SECONDS = 60;
-const LEAST_STEPS = 700;
+const LEAST_STEPS = 500;
 const MOST_SECONDS = 300;
 /** How far outside the object a hand-drawn box may lie, as a share of the picture. */
 const BOX_SLACK = 0.02;
@@ -186,6 +186,8 @@ async function trainFor(
     train: 'all',
     seed: flags.seed,
     batchSize: 8,
+    // Encoding is most of the work: ask for several objects of each picture.
+    promptsPerImage: 3,
     learningRate: 1e-3,
     warmupSteps: 20,
     iouWeight: 0.1,

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# From cardiac MRI to a table of Dice: imports ACDC and LA 2018 (nnU-Net raw folders), trains the small model from
+# scratch on the training patients for at most 40 minutes, and predicts the held-back ones from boxes.
+#   scripts/cardiac.sh DATA_DIR OUT_DIR      DATA_DIR holds acdc/ and la2018/
+# Run it again to go on where it was stopped. docs/results.md has what came out.
+set -euo pipefail
+data=$1 out=$2
+root=$(cd "$(dirname "$0")/.." && pwd)
+gmiseg() { node "$root/dist/cli/main.js" "$@"; }
+export OMP_WAIT_POLICY=passive
+
+for set in acdc la2018; do
+  [ -e "$out/$set/index.json" ] || gmiseg import --layout nnunet --in "$data/$set" --out "$out/$set" \
+    --policy all --axes 2 --min-area 20
+done
+
+gmiseg train --data "$out/acdc" "$out/la2018" --out "$out/run" --resume --config tiny --seed 1 --dtype bfloat16 \
+  --steps 2000 --minutes 40 --batch 4 --lr 1e-3 --set promptsPerImage=4 --set iouWeight=0.1 --set refineShare=0.2 \
+  --set boxShare=0.5 --set pointsShare=0.25 --set bothShare=0.25 --set zoom=0.15 --set rotate=15 --set gamma=0.2 \
+  --set weightDecay=0.05 --set validateEvery=250 --set validateSamples=48 --set checkpointEvery=250
+
+for set in acdc la2018; do
+  node "$root/scripts/evaluate-boxes.mjs" --data "$out/$set" --model "$out/run" --out "$out/evaluation-$set"
+done

@@ -15,8 +15,8 @@ for set in acdc la2018; do
 done
 
 gmiseg train --data "$out/acdc" "$out/la2018" --out "$out/run" --resume --config tiny --seed 1 --dtype bfloat16 \
-  --steps 2000 --minutes 40 --batch 4 --lr 1e-3 --set promptsPerImage=4 --set iouWeight=0.1 --set refineShare=0.2 \
-  --set boxShare=0.5 --set pointsShare=0.25 --set bothShare=0.25 --set zoom=0.15 --set rotate=15 --set gamma=0.2 \
+  --steps 3000 --minutes 40 --batch 4 --lr 1e-3 --set promptsPerImage=4 --set iouWeight=0.1 --set refineShare=0.15 --set boxOffset=6 \
+  --set boxShare=0.6 --set pointsShare=0.15 --set bothShare=0.25 --set zoom=0.15 --set rotate=15 --set gamma=0.2 \
   --set weightDecay=0.05 --set validateEvery=250 --set validateSamples=48 --set checkpointEvery=250
 
 for set in acdc la2018; do

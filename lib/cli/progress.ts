@@ -52,6 +52,15 @@ export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  const parts: [number, string][] =
+    whole < 3600
+      ? [
+          [Math.floor(whole / 60), 'min'],
+          [whole % 60, 's'],
+        ]
+      : [
+          [Math.floor(whole / 3600), 'h'],
+          [Math.floor((whole % 3600) / 60), 'min'],
+        ];
+  return parts.flatMap(([count, unit]) => (count > 0 ? [`${count} ${unit}`] : [])).join(' ');
 }

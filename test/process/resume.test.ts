@@ -77,8 +77,9 @@ t.test('killed twice with SIGKILL and resumed: the same metrics and weights', as
   const first = 2 + Math.floor(random.next() * 10);
   const second = 13 + Math.floor(random.next() * 8);
   t.equal(await killAt(killed, killed.out, first), 'SIGKILL', `killed near step ${first}`);
-  // Half a line, as a crash of the machine would leave it.
+  // Half a line and half a file, as a crash of the machine would leave them.
   writeFileSync(join(killed.out, 'metrics.jsonl'), '{"type":"step","st', { flag: 'a' });
+  writeFileSync(join(killed.out, '.checkpoint-00000012.safetensors.tmp-4242-5'), 'half');
   t.equal(
     await killAt({ ...killed, resume: true }, killed.out, second),
     'SIGKILL',
@@ -99,6 +100,28 @@ t.test('killed twice with SIGKILL and resumed: the same metrics and weights', as
   }
   const left = readdirSync(killed.out).sort();
   t.same(left, readdirSync(alone.out).sort(), 'no leftovers');
+});
+
+t.test('two trainings never write to one folder', async (t) => {
+  const folder = t.testdir();
+  const store = await writeShapeStore(join(folder, 'store'));
+  const { data, model, ...run } = options(store, join(folder, 'run'));
+  const load = () => Segmenter.load({ config: { ...TINY, ...model }, device: 'cpu', threads: 1, seed: 5 });
+  const first = await load();
+  t.teardown(() => first.close());
+  const training = first.train(data, { ...run, train: 'all', steps: 100_000, reportEvery: 1 });
+  for await (const report of training) {
+    if (report.type !== 'step') continue;
+    // Another process: one environment runs its jobs one after the other.
+    const second = await runChild('train-run.mjs', [
+      JSON.stringify({ ...options(store, join(folder, 'run')), resume: true }),
+    ]);
+    t.not(second.code, 0);
+    t.match(second.stderr, /ERR_BUSY/);
+    t.match(second.stderr, /Another training writes to/);
+    break;
+  }
+  t.match(await training, { stopped: true });
 });
 
 t.test('a run is neither overwritten nor resumed as another one', async (t) => {

@@ -85,6 +85,16 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) ::munmap(data_, size_);
 }
 
+namespace {
+
+constexpr char kTemporaryMark[] = ".tmp-";
+
+}  // namespace
+
+bool AtomicFile::is_temporary(std::string_view name) {
+  return !name.empty() && name.front() == '.' && name.find(kTemporaryMark) != std::string_view::npos;
+}
+
 AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
   static std::atomic<uint64_t> counter{0};
   const size_t slash = path_.rfind('/');
@@ -93,7 +103,7 @@ AtomicFile::AtomicFile(std::string path) : path_(std::move(path)) {
     throw Error(ErrorCode::kIo, "'" + path_ + "' is no file name to write to.");
   }
   for (int attempt = 0; attempt < 100; ++attempt) {
-    temporary_ = folder_of(path_) + "/." + base + ".tmp-" + std::to_string(::getpid()) + "-" +
+    temporary_ = folder_of(path_) + "/." + base + kTemporaryMark + std::to_string(::getpid()) + "-" +
                  std::to_string(counter.fetch_add(1));
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ >= 0 || errno != EEXIST) break;

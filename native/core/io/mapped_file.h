@@ -45,6 +45,9 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
+  // Whether a file's name is one of those temporary ones.
+  static bool is_temporary(std::string_view name);
+
   // Both throw Error(kIo).
   void write(const void* data, size_t size);
   void commit();

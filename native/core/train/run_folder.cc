@@ -1,10 +1,16 @@
 #include "train/run_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <filesystem>
 #include <sstream>
 
+#include "io/mapped_file.h"
 #include "runtime/error.h"
 
 namespace gmiseg::train {
@@ -39,6 +45,14 @@ std::string checkpoint_name(int64_t step) {
   return text;
 }
 
+// Only files that AtomicFile names: a half-written one outlives a process that is killed.
+void remove_half_written(const std::string& folder) {
+  std::error_code ignored;  // a file too many does no harm
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    if (io::AtomicFile::is_temporary(entry.path().filename().string())) fs::remove(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 RunFolder::RunFolder(const std::string& path, bool resume) : path_(path) {
@@ -50,6 +64,23 @@ RunFolder::RunFolder(const std::string& path, bool resume) : path_(path) {
   if (!resume && (!steps_in(path).empty() || fs::exists(file("metrics.jsonl")))) {
     throw Error(ErrorCode::kInvalidArg,
                 "There is already a run in " + path + ". Go on with it (resume) or name another folder.");
+  }
+  hold();
+  if (resume) remove_half_written(path);
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) ::close(lock_);
+}
+
+// The kernel drops this lock with the process, however that ends. A file system
+// without locks (some network mounts) goes unguarded.
+void RunFolder::hold() {
+  lock_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (lock_ >= 0 && ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    ::close(lock_);
+    throw Error(ErrorCode::kBusy,
+                "Another training writes to " + path_ + ". Wait for it, stop it, or name another folder.");
   }
 }
 

@@ -20,8 +20,13 @@ struct RunCheckpoint {
 
 class RunFolder {
  public:
-  // Makes the folder. Without `resume`, throws Error(kInvalidArg) if a run is already in it.
+  // Makes the folder and holds it until destruction: throws Error(kBusy) if another
+  // training writes to it. Without `resume`, throws Error(kInvalidArg) if a run is
+  // already in it; with it, sweeps out what a killed process had half written.
   RunFolder(const std::string& path, bool resume);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
 
   // The newest checkpoint that is whole, or nothing.
   std::optional<RunCheckpoint> newest() const;
@@ -33,7 +38,10 @@ class RunFolder {
   std::string file(const std::string& name) const;
 
  private:
+  void hold();
+
   std::string path_;
+  int lock_ = -1;  // the folder's descriptor
   std::ofstream metrics_;
 };
 

@@ -22,6 +22,8 @@ export interface ModelConfig {
   readonly iou_head_hidden_dim?: number;
   readonly mlp_dim?: number;
   readonly decoder_norm_eps?: number;
+  /** Channels of a convolutional stem at strides patch_size / 4 and patch_size / 2, or []. */
+  readonly stem?: readonly number[];
   /** Points and boxes are also painted into the mask prompt; for small models trained from scratch. */
   readonly dense_prompts?: boolean;
   readonly preprocessing?: 'sam' | 'medsam';

@@ -152,9 +152,9 @@ t.test('recomputed activations and bfloat16 train like the plain form', async (t
   }
 });
 
-t.test('a small model learns to follow boxes', async (t) => {
+t.test('a small model with a stem learns to follow boxes, and is the same after save and load', async (t) => {
   const segmenter = await Segmenter.load({
-    config: { ...TINY, image_size: 64, dense_prompts: true },
+    config: { ...TINY, image_size: 64, dense_prompts: true, stem: [8, 16] },
     device: 'cpu',
     threads: 1,
   });
@@ -174,6 +174,34 @@ t.test('a small model learns to follow boxes', async (t) => {
   const mean = (values: number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
   const [first, last] = [mean(dice.slice(0, 10)), mean(dice.slice(-10))];
   t.ok(last > first + 0.2, `Dice ${first} -> ${last}`);
+
+  const again = await Segmenter.load({
+    checkpoint: join(t.testdirName, 'run', 'model.safetensors'),
+    device: 'cpu',
+    threads: 1,
+  });
+  t.teardown(() => again.close());
+  t.strictSame(again.info.config.stem, [8, 16]);
+  const image = {
+    data: Uint8Array.from({ length: 64 * 48 }, (_, at) => (7 * at) % 256),
+    width: 64,
+    height: 48,
+    channels: 1 as const,
+  };
+  const logits = async (model: Segmenter): Promise<Buffer> => {
+    const { lowRes } = await model.predict(image, { box: [5, 6, 40, 30] }, { returnLowRes: true });
+    return Buffer.from((lowRes as Float32Array).buffer);
+  };
+  t.ok((await logits(again)).equals(await logits(segmenter)), 'the same logits from the file');
+});
+
+t.test('a stem that does not work is refused', async (t) => {
+  for (const stem of [[8], [8, 16, 32], [0, 8]]) {
+    await t.rejects(Segmenter.load({ config: { ...TINY, stem }, device: 'cpu' }), {
+      code: 'ERR_INVALID_ARG',
+      message: /stem/,
+    });
+  }
 });
 
 t.test('bad options and stores are typed errors', async (t) => {

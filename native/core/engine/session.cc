@@ -23,19 +23,23 @@ constexpr int64_t kRowsAtOnce = 8;
 
 class EmbeddingImpl : public Embedding {
  public:
-  EmbeddingImpl(at::Tensor features, sam::Frame frame, const void* owner, int64_t version)
+  EmbeddingImpl(sam::ImageFeatures features, sam::Frame frame, const void* owner, int64_t version)
       : features(std::move(features)), frame(frame), owner(owner), version(version) {}
   int64_t image_height() const override { return frame.height; }
   int64_t image_width() const override { return frame.width; }
-  std::vector<int64_t> shape() const override { return features.sizes().vec(); }
+  std::vector<int64_t> shape() const override { return features.embedding.sizes().vec(); }
   void copy_to(float* out) const override {
     c10::InferenceMode inference;
-    const auto host = features.to(at::kCPU, at::kFloat).contiguous();
+    const auto host = features.embedding.to(at::kCPU, at::kFloat).contiguous();
     std::memcpy(out, host.const_data_ptr<float>(), host.nbytes());
   }
-  size_t memory_bytes() const override { return features.nbytes(); }
+  size_t memory_bytes() const override {
+    size_t bytes = features.embedding.nbytes();
+    for (const auto& map : features.high_res) bytes += map.nbytes();
+    return bytes;
+  }
 
-  const at::Tensor features;  // [1, C, g, g]
+  const sam::ImageFeatures features;  // of one image
   const sam::Frame frame;
   const void* const owner;  // the model it came from
   const int64_t version;    // of that model's weights

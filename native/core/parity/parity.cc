@@ -119,8 +119,8 @@ std::vector<Row> run_sam(const std::string& folder, const Progress& progress) {
     const std::string name = "block_" + std::to_string(block);
     report.values(name, x, cases.at(name));
   };
-  const auto embedding = model->image_encoder->forward(cases.at("preprocessed"), options, progress);
-  report.values("image_embedding", embedding, cases.at("image_embedding"));
+  const auto features = model->image_encoder->forward(cases.at("preprocessed"), options, progress);
+  report.values("image_embedding", features.embedding, cases.at("image_embedding"));
   const auto positions = model->prompt_encoder->dense_pe();
   report.values("dense_pe", positions, cases.at("dense_pe"));
   for (const std::string name : kPromptCases) {
@@ -130,7 +130,7 @@ std::vector<Row> run_sam(const std::string& folder, const Progress& progress) {
     for (const auto& [text, choice] :
          {std::pair("single", sam::MaskChoice::kSingle), std::pair("multi", sam::MaskChoice::kMulti)}) {
       const std::string key = name + "." + text;
-      const auto masks = model->mask_decoder->forward(embedding, positions, encoded, choice);
+      const auto masks = model->mask_decoder->forward(features, positions, encoded, choice);
       report.values(key + ".low_res_logits", masks.logits, cases.at(key + ".low_res_logits"));
       report.values(key + ".iou", masks.iou, cases.at(key + ".iou"));
       const auto& want = cases.at(key + ".mask_150x200");
@@ -206,15 +206,16 @@ std::vector<Row> run_full_size(const std::string& folder, const Progress& progre
   const auto cases = load(folder + "/cases.safetensors");
   const auto input = sam::preprocess(
       formula_image(json.at("image_height").as_int(), json.at("image_width").as_int()), config);
-  const auto embedding = model->image_encoder->forward(input, {}, progress);
+  const auto features = model->image_encoder->forward(input, {}, progress);
   const auto& sample = cases.at("image_embedding.sample");
-  report.values("image_embedding.sample", strided(embedding, sample), sample);
+  report.values("image_embedding.sample", strided(features.embedding, sample), sample);
+  const auto& embedding = features.embedding;
   const auto statistics = at::stack({embedding.mean(), embedding.std(), embedding.abs().max()});
   report.values("image_embedding.mean_std_absmax", statistics, cases.at("image_embedding.mean_std_absmax"));
   const auto positions = model->prompt_encoder->dense_pe();
   for (const std::string name : kPromptCases) {
     const auto encoded = model->prompt_encoder->forward(prompts_of(cases, name + "."), 1);
-    const auto masks = model->mask_decoder->forward(embedding, positions, encoded, sam::MaskChoice::kMulti);
+    const auto masks = model->mask_decoder->forward(features, positions, encoded, sam::MaskChoice::kMulti);
     const auto& logits = cases.at(name + ".low_res_logits.sample");
     report.values(name + ".low_res_logits.sample", strided(masks.logits, logits), logits);
     report.values(name + ".iou", masks.iou, cases.at(name + ".iou"));
@@ -252,15 +253,15 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
     sam::EncodeOptions options;
     options.bypass = bypass.get();
     options.checkpoint = checkpoint;
-    const auto embedding = model->image_encoder->forward(input, options, progress);
+    const auto features = model->image_encoder->forward(input, options, progress);
     const auto encoded = model->prompt_encoder->forward(prompts_of(cases, ""), 1);
-    const auto masks = model->mask_decoder->forward(embedding, model->prompt_encoder->dense_pe(), encoded,
+    const auto masks = model->mask_decoder->forward(features, model->prompt_encoder->dense_pe(), encoded,
                                                     sam::MaskChoice::kSingle);
     const auto parts = train::segmentation_loss(masks.logits, cases.at("target"));
     const auto loss = (parts.focal + parts.dice).mean();
     torch::autograd::backward({loss}, {});
     if (!checkpoint) {
-      report.values("image_embedding", embedding, cases.at("image_embedding"));
+      report.values("image_embedding", features.embedding, cases.at("image_embedding"));
       report.values("low_res_logits", masks.logits, cases.at("low_res_logits"));
       report.values("focal", parts.focal, cases.at("focal"));
       report.values("dice", parts.dice, cases.at("dice"));
@@ -288,7 +289,7 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
     auto& weight = model->image_encoder->blocks[i]->attn->qkv->weight;
     weight.set_data(adapter::merged_qkv(*bypass, static_cast<int64_t>(i), weight));
   }
-  report.values("image_embedding (merged)", model->image_encoder->forward(input, {}, progress),
+  report.values("image_embedding (merged)", model->image_encoder->forward(input, {}, progress).embedding,
                 cases.at("image_embedding"));
   return report.rows;
 }

@@ -39,12 +39,22 @@ SamConfig tiny() {
   c.decoder_num_heads = 4;
   c.iou_head_hidden_dim = 64;
   c.dense_prompts = true;
+  c.stem = {16, 32};
   return c;
 }
 
 [[noreturn]] void bad(const std::string& why) {
   throw Error(ErrorCode::kInvalidArg, "The model config does not work: " + why);
 }
+
+void read_list(const io::Json& json, const char* key, std::vector<int64_t>& list) {
+  const auto* values = json.find(key);
+  if (values == nullptr) return;
+  list.clear();
+  for (const auto& value : values->as_array()) list.push_back(value.as_int());
+}
+
+io::Json::Array as_list(const std::vector<int64_t>& values) { return {values.begin(), values.end()}; }
 
 }  // namespace
 
@@ -85,10 +95,8 @@ SamConfig SamConfig::from_json(const io::Json& json) {
   c.iou_head_hidden_dim = json.get("iou_head_hidden_dim", c.iou_head_hidden_dim);
   c.decoder_norm_eps = json.get("decoder_norm_eps", c.decoder_norm_eps);
   c.dense_prompts = json.get("dense_prompts", c.dense_prompts);
-  if (const auto* indexes = json.find("global_attn_indexes"); indexes != nullptr) {
-    c.global_attn_indexes.clear();
-    for (const auto& i : indexes->as_array()) c.global_attn_indexes.push_back(i.as_int());
-  }
+  read_list(json, "global_attn_indexes", c.global_attn_indexes);
+  read_list(json, "stem", c.stem);
   const std::string preprocessing = json.get("preprocessing", "sam");
   if (preprocessing == "medsam") {
     c.preprocessing = Preprocessing::kMedSam;
@@ -100,8 +108,6 @@ SamConfig SamConfig::from_json(const io::Json& json) {
 }
 
 io::Json SamConfig::to_json() const {
-  io::Json::Array indexes;
-  for (int64_t i : global_attn_indexes) indexes.emplace_back(i);
   io::Json json;
   json.set("variant", variant);
   json.set("image_size", image_size);
@@ -110,7 +116,7 @@ io::Json SamConfig::to_json() const {
   json.set("depth", depth);
   json.set("num_heads", num_heads);
   json.set("mlp_dim", hidden_dim());
-  json.set("global_attn_indexes", std::move(indexes));
+  json.set("global_attn_indexes", as_list(global_attn_indexes));
   json.set("window_size", window_size);
   json.set("prompt_embed_dim", prompt_embed_dim);
   json.set("decoder_mlp_dim", decoder_mlp_dim);
@@ -118,6 +124,7 @@ io::Json SamConfig::to_json() const {
   json.set("iou_head_hidden_dim", iou_head_hidden_dim);
   json.set("decoder_norm_eps", decoder_norm_eps);
   json.set("dense_prompts", dense_prompts);
+  json.set("stem", as_list(stem));
   json.set("preprocessing", preprocessing == Preprocessing::kMedSam ? "medsam" : "sam");
   return json;
 }
@@ -145,6 +152,11 @@ void SamConfig::validate() const {
   // Cross attention works at half the width.
   if (prompt_embed_dim % (2 * decoder_num_heads) != 0) {
     bad("prompt_embed_dim must be a multiple of twice decoder_num_heads.");
+  }
+  if (!stem.empty()) {
+    if (stem.size() != 2) bad("stem needs two numbers of channels, or none.");
+    for (const int64_t channels : stem) positive(channels, "stem", 1024);
+    if (patch_size % 4 != 0) bad("a stem needs a patch_size that is a multiple of 4.");
   }
   for (int64_t i : global_attn_indexes) {
     if (i < 0 || i >= depth)

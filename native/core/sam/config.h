@@ -36,6 +36,10 @@ struct SamConfig {
   // position tokens from a billion masks; a small model that trains from scratch
   // sees where a box lies at once. Off for every published checkpoint.
   bool dense_prompts = false;
+  // Channels of a convolutional stem at strides patch_size / 4 and patch_size / 2, from
+  // which the patches are taken and which the mask decoder sees again while it scales
+  // up: thin walls survive a coarse grid. Empty (none) for every published SAM.
+  std::vector<int64_t> stem;
   Preprocessing preprocessing = Preprocessing::kSam;
 
   int64_t grid() const { return image_size / patch_size; }

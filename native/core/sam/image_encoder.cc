@@ -84,7 +84,7 @@ at::Tensor attend_in_chunks(const at::Tensor& q, const at::Tensor& k, const at::
 }
 
 // Below this many tokens the score matrix is small and the plain form fastest.
-constexpr int64_t kEagerTokens = 400;
+constexpr int64_t kEagerTokens = 1024;
 
 }  // namespace
 
@@ -176,12 +176,45 @@ at::Tensor BlockImpl::forward(const at::Tensor& x, QvBypass* bypass) {
   return y + mlp_->forward(norm2_->forward(y));
 }
 
+StemImpl::StemImpl(const SamConfig& config) {
+  int64_t in = 3, stride = config.patch_size / 4;
+  for (size_t i = 0; i < config.stem.size(); ++i) {
+    const int64_t out = config.stem[i], kernel = std::max<int64_t>(3, 2 * stride - 1);
+    auto module = register_module(std::to_string(i), std::make_shared<torch::nn::Module>());
+    Level level;
+    level.down = module->register_module("down", Conv2d(in, out, kernel, stride, kernel / 2, true));
+    level.norm0 = module->register_module("norm0", LayerNorm2d(out));
+    level.conv = module->register_module("conv", Conv2d(out, out, 3, 1, 1, true));
+    level.norm1 = module->register_module("norm1", LayerNorm2d(out));
+    levels_.push_back(level);
+    in = out, stride = 2;
+  }
+}
+
+std::vector<at::Tensor> StemImpl::forward(const at::Tensor& image) {
+  std::vector<at::Tensor> out;
+  // Channels last: the norms over channels then need no copy.
+  auto x = image.contiguous(at::MemoryFormat::ChannelsLast);
+  for (auto& level : levels_) {
+    x = at::relu(level.norm0->forward(level.down->forward(x)));
+    x = at::relu(level.norm1->forward(x + level.conv->forward(x)));
+    out.push_back(x);
+  }
+  return out;
+}
+
 ImageEncoderImpl::ImageEncoderImpl(const SamConfig& config) {
   pos_embed =
       register_parameter("pos_embed", torch::empty({1, config.grid(), config.grid(), config.embed_dim}));
   auto patch_embed = register_module("patch_embed", std::make_shared<torch::nn::Module>());
-  patch_proj_ = patch_embed->register_module(
-      "proj", Conv2d(3, config.embed_dim, config.patch_size, config.patch_size, 0, true));
+  if (config.stem.empty()) {
+    patch_proj_ = patch_embed->register_module(
+        "proj", Conv2d(3, config.embed_dim, config.patch_size, config.patch_size, 0, true));
+  } else {
+    stem_ = register_module("stem", Stem(config));
+    patch_proj_ =
+        patch_embed->register_module("proj", Conv2d(config.stem.back(), config.embed_dim, 2, 2, 0, true));
+  }
   auto list = register_module("blocks", std::make_shared<torch::nn::Module>());
   for (int64_t i = 0; i < config.depth; ++i) {
     blocks.push_back(list->register_module(std::to_string(i), Block(config, i)));
@@ -194,9 +227,11 @@ ImageEncoderImpl::ImageEncoderImpl(const SamConfig& config) {
   neck3_ = neck->register_module("3", LayerNorm2d(config.prompt_embed_dim));
 }
 
-at::Tensor ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOptions& options,
-                                     const Progress& progress) {
-  auto x = patch_proj_->forward(image).permute({0, 2, 3, 1}) + pos_embed;
+ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOptions& options,
+                                        const Progress& progress) {
+  ImageFeatures out;
+  if (stem_) out.high_res = stem_->forward(image);
+  auto x = patch_proj_->forward(stem_ ? out.high_res.back() : image).permute({0, 2, 3, 1}) + pos_embed;
   const double count = static_cast<double>(blocks.size());
   for (size_t i = 0; i < blocks.size(); ++i) {
     progress.report("encode", static_cast<double>(i) / count);
@@ -210,7 +245,8 @@ at::Tensor ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOption
     if (options.on_block) options.on_block(static_cast<int64_t>(i), x);
   }
   x = neck1_->forward(neck0_->forward(x.permute({0, 3, 1, 2})));
-  return neck3_->forward(neck2_->forward(x));
+  out.embedding = neck3_->forward(neck2_->forward(x));
+  return out;
 }
 
 }  // namespace gmiseg::sam

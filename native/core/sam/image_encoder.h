@@ -59,6 +59,28 @@ class BlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(Block);
 
+// Two halvings of the picture by plain convolutions; see SamConfig::stem.
+class StemImpl : public torch::nn::Module {
+ public:
+  explicit StemImpl(const SamConfig& config);
+  // [B, 3, S, S] -> [B, stem[0], 4 grid, 4 grid] and [B, stem[1], 2 grid, 2 grid]
+  std::vector<at::Tensor> forward(const at::Tensor& image);
+
+ private:
+  struct Level {
+    Conv2d down{nullptr}, conv{nullptr};
+    LayerNorm2d norm0{nullptr}, norm1{nullptr};
+  };
+  std::vector<Level> levels_;
+};
+TORCH_MODULE(Stem);
+
+// What the mask decoder needs of B images.
+struct ImageFeatures {
+  at::Tensor embedding;              // [B, prompt_embed_dim, grid, grid]
+  std::vector<at::Tensor> high_res;  // the stem's outputs, or none
+};
+
 struct EncodeOptions {
   QvBypass* bypass = nullptr;
   // Recompute a block's activations in the backward pass instead of keeping them.
@@ -70,14 +92,14 @@ struct EncodeOptions {
 class ImageEncoderImpl : public torch::nn::Module {
  public:
   explicit ImageEncoderImpl(const SamConfig& config);
-  // [B, 3, S, S] preprocessed pixels -> [B, prompt_embed_dim, grid, grid].
-  // Polls `progress` between blocks.
-  at::Tensor forward(const at::Tensor& image, const EncodeOptions& options, const Progress& progress);
+  // [B, 3, S, S] preprocessed pixels. Polls `progress` between blocks.
+  ImageFeatures forward(const at::Tensor& image, const EncodeOptions& options, const Progress& progress);
 
   at::Tensor pos_embed;  // [1, grid, grid, D]
   std::vector<Block> blocks;
 
  private:
+  Stem stem_{nullptr};
   Conv2d patch_proj_{nullptr};
   Conv2d neck0_{nullptr}, neck2_{nullptr};
   LayerNorm2d neck1_{nullptr}, neck3_{nullptr};

@@ -14,6 +14,12 @@ MaskDecoderImpl::MaskDecoderImpl(const SamConfig& config) {
   up0_ = up->register_module("0", UpConv2d(dim, dim / 4));
   up1_ = up->register_module("1", LayerNorm2d(dim / 4));
   up3_ = up->register_module("3", UpConv2d(dim / 4, dim / 8));
+  if (!config.stem.empty()) {
+    skip0_ = register_module("skip0", Conv2d(config.stem[0], dim / 8, 1, 1, 0, true));
+    skip1_ = register_module("skip1", Conv2d(config.stem[1], dim / 4, 1, 1, 0, true));
+    mix0_ = register_module("mix0", Conv2d(dim / 8, dim / 8, 3, 1, 1, true));
+    mix1_ = register_module("mix1", Conv2d(dim / 4, dim / 4, 3, 1, 1, true));
+  }
   auto list = register_module("output_hypernetworks_mlps", std::make_shared<torch::nn::Module>());
   for (int64_t i = 0; i < kMaskTokens; ++i) {
     hypernetworks_.push_back(list->register_module(std::to_string(i), Mlp(dim, dim, dim / 8, 3)));
@@ -21,15 +27,36 @@ MaskDecoderImpl::MaskDecoderImpl(const SamConfig& config) {
   iou_head_ = register_module("iou_prediction_head", Mlp(dim, config.iou_head_hidden_dim, kMaskTokens, 3));
 }
 
-DecodedMasks MaskDecoderImpl::forward(const at::Tensor& embedding, const at::Tensor& positions,
+namespace {
+
+// One row an image -> one row a prompt; a single image broadcasts.
+at::Tensor for_rows(const at::Tensor& images, int64_t rows) {
+  const int64_t count = images.size(0);
+  return count == 1 || count == rows ? images : images.repeat_interleave(rows / count, 0);
+}
+
+}  // namespace
+
+DecodedMasks MaskDecoderImpl::forward(const ImageFeatures& features, const at::Tensor& positions,
                                       const EncodedPrompts& prompts, MaskChoice choice) {
   const int64_t rows = prompts.sparse.size(0);
   const auto own = at::cat({iou_token_->weight, mask_tokens_->weight}, 0).unsqueeze(0);
   const auto tokens = at::cat({own.expand({rows, -1, -1}), prompts.sparse}, 1);
+  const auto embedding = for_rows(features.embedding, rows);
   const auto [queries, image] = transformer_->forward(embedding + prompts.dense, positions, tokens);
-  const int64_t grid = embedding.size(2);
-  auto upscaled = up0_->forward(image.transpose(1, 2).reshape({rows, -1, grid, embedding.size(3)}));
-  upscaled = at::gelu(up3_->forward(at::gelu(up1_->forward(upscaled))));
+  // Tokens as they lie are the channels-last map.
+  auto upscaled = image.reshape({rows, embedding.size(2), embedding.size(3), -1}).permute({0, 3, 1, 2});
+  if (features.high_res.empty()) {
+    upscaled = at::gelu(up1_->forward(up0_->forward(upscaled)));
+    upscaled = at::gelu(up3_->forward(upscaled));
+  } else {
+    upscaled = up0_->forward(upscaled) + for_rows(skip1_->forward(features.high_res[1]), rows);
+    upscaled = at::gelu(up1_->forward(upscaled));
+    upscaled = at::gelu(upscaled + mix1_->forward(upscaled));
+    upscaled = up3_->forward(upscaled) + for_rows(skip0_->forward(features.high_res[0]), rows);
+    upscaled = at::gelu(upscaled);
+    upscaled = at::gelu(upscaled + mix0_->forward(upscaled));
+  }
   std::vector<at::Tensor> weights;
   const int64_t first = choice == MaskChoice::kMulti ? 1 : 0,
                 last = choice == MaskChoice::kSingle ? 1 : kMaskTokens;

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "sam/image_encoder.h"
 #include "sam/prompt_encoder.h"
 #include "sam/two_way_transformer.h"
 
@@ -19,8 +20,8 @@ enum class MaskChoice { kSingle, kMulti, kAll };
 class MaskDecoderImpl : public torch::nn::Module {
  public:
   explicit MaskDecoderImpl(const SamConfig& config);
-  // embedding [P or 1, C, g, g], positions [1, C, g, g].
-  DecodedMasks forward(const at::Tensor& embedding, const at::Tensor& positions,
+  // Features of B images, positions [1, C, g, g], P prompts: P / B of each image, image by image.
+  DecodedMasks forward(const ImageFeatures& features, const at::Tensor& positions,
                        const EncodedPrompts& prompts, MaskChoice choice);
 
  private:
@@ -29,6 +30,8 @@ class MaskDecoderImpl : public torch::nn::Module {
   Embedding iou_token_{nullptr}, mask_tokens_{nullptr};
   UpConv2d up0_{nullptr}, up3_{nullptr};
   LayerNorm2d up1_{nullptr};
+  // With a stem: its channels to those of the scaled-up map, and a look around after each.
+  Conv2d skip0_{nullptr}, skip1_{nullptr}, mix0_{nullptr}, mix1_{nullptr};
   std::vector<Mlp> hypernetworks_;
   Mlp iou_head_{nullptr};
 };

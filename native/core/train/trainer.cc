@@ -247,8 +247,7 @@ void Trainer::forward(const Batch& batch, at::Tensor& loss, at::Tensor& values) 
   options.bypass = model_.adapter.get();
   options.checkpoint = options_.checkpointing;
   auto& sam = *model_.sam;
-  auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
-  features = features.repeat_interleave(options_.prompts_per_image, 0);
+  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
   const auto positions = sam.prompt_encoder->dense_pe();
   sam::Prompts prompts;
   prompts.points = batch.points;

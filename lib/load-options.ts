@@ -30,7 +30,7 @@ export interface ModelConfig {
   readonly [key: string]: unknown;
 }
 
-export const VARIANTS = ['vit_b', 'vit_l', 'vit_h', 'tiny'] as const;
+export const VARIANTS = ['vit_b', 'vit_l', 'vit_h', 'tiny', 'small'] as const;
 export type Variant = (typeof VARIANTS)[number];
 
 export interface LoadProgress {
@@ -49,6 +49,8 @@ export interface LoadOptions {
   readonly config?: Variant | (string & {}) | URL | ModelConfig;
   /** An adapter file of `save` or of a training run, put on the model. */
   readonly adapter?: string | URL;
+  /** Side of the encoder's input in pixels, if another than the model's own: position weights are resized. */
+  readonly imageSize?: number;
   /** `auto` (the default) takes a GPU where LibTorch finds one. */
   readonly device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   readonly dtype?: 'float32' | 'bfloat16';
@@ -66,6 +68,7 @@ const KEYS = [
   'checkpoint',
   'config',
   'adapter',
+  'imageSize',
   'device',
   'dtype',
   'threads',
@@ -77,16 +80,26 @@ const KEYS = [
 /** Checks what needs no file. @throws GmisegError ERR_INVALID_ARG */
 export function checkLoadOptions(options: LoadOptions): void {
   requireKeys('options', options, KEYS);
-  const { checkpoint, config, adapter, device = 'auto', dtype = 'float32', threads = 0, seed = 0 } = options;
+  const {
+    checkpoint,
+    config,
+    adapter,
+    imageSize = 0,
+    device = 'auto',
+    dtype = 'float32',
+    threads = 0,
+    seed = 0,
+  } = options;
   requirePath('checkpoint', checkpoint);
   requirePath('adapter', adapter);
   if (config !== undefined && (typeof config !== 'object' || config === null || Array.isArray(config))) {
-    requirePath('config', config, "'vit_b', 'vit_l', 'vit_h', 'tiny', a path or an object");
+    requirePath('config', config, "'vit_b', 'vit_l', 'vit_h', 'tiny', 'small', a path or an object");
   }
   if (typeof device !== 'string' || !/^(auto|cpu|cuda(:\d{1,3})?)$/.test(device)) {
     throw invalid('device', "'auto', 'cpu', 'cuda' or 'cuda:N'", device);
   }
   requireOneOf('dtype', dtype, ['float32', 'bfloat16']);
+  requireInteger('imageSize', imageSize, 0, 8192);
   requireInteger('threads', threads, 0, 4096);
   requireInteger('seed', seed, 0, Number.MAX_SAFE_INTEGER);
   requireSignal('signal', options.signal);
@@ -108,12 +121,13 @@ export function toPath(path: string | URL): string {
 
 /** The options as the addon takes them; reads the config's file. */
 export async function nativeLoadOptions(options: LoadOptions): Promise<NativeLoadOptions> {
-  const { adapter, device = 'auto', dtype = 'float32', threads = 0, seed = 0 } = options;
+  const { adapter, imageSize = 0, device = 'auto', dtype = 'float32', threads = 0, seed = 0 } = options;
   const checkpoint = checkpointPath(options);
   return {
     checkpoint,
     config: await configText(options.config),
     adapter: adapter === undefined ? '' : toPath(adapter),
+    imageSize,
     device,
     dtype,
     threads,

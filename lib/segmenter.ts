@@ -21,7 +21,7 @@ import { invalid, mismatch, requireBoolean, requireKeys, requireOneOf, requireSi
 
 /** What a loaded model is. */
 export interface SegmenterInfo {
-  /** 'vit_b', 'vit_l', 'vit_h', 'tiny' or 'custom' */
+  /** 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small' or 'custom' */
   readonly variant: string;
   /** Side of the encoder's input, in pixels. */
   readonly imageSize: number;

@@ -14,7 +14,23 @@ export interface AdapterOptions {
   readonly scale?: number;
 }
 
-type TrainedPart = 'adapter' | 'decoder' | 'prompt-encoder' | 'encoder' | 'all';
+/** What a task encoder is made of; one number a scale, finest first, where there are several. */
+export interface TaskEncoderOptions {
+  readonly heads?: number;
+  /** Tokens that a support set is distilled into. */
+  readonly latents?: number;
+  /** Of them, those that become sparse prompts. */
+  readonly tokens?: number;
+  readonly blocks?: number;
+  readonly bins?: readonly number[];
+  readonly values?: readonly number[];
+  readonly ridge?: readonly number[];
+  readonly widths?: readonly number[];
+  /** Channels of an own stem, for a model that has none. */
+  readonly sideStem?: readonly number[];
+}
+
+type TrainedPart = 'adapter' | 'decoder' | 'prompt-encoder' | 'encoder' | 'task-encoder' | 'all';
 
 /** Only `out` is required. Defaults and ranges: docs/training.md. */
 export interface TrainOptions {
@@ -25,6 +41,23 @@ export interface TrainOptions {
   /** What trains; `adapter` and `decoder` if there is an adapter, else `all`. */
   readonly train?: TrainedPart | readonly TrainedPart[];
   readonly adapter?: AdapterOptions | null;
+
+  /** Predict queries from support sets of their tasks. Without data sets, all tasks are synthetic. */
+  readonly episodes?: boolean;
+  /** The task encoder to put on a model that has none. */
+  readonly taskEncoder?: TaskEncoderOptions | null;
+  /** Sizes of the support set, one drawn a batch. */
+  readonly supports?: readonly number[];
+  /** Queries of each task. */
+  readonly queries?: number;
+  /** Share of the tasks that are synthetic, where there are data sets. */
+  readonly syntheticShare?: number;
+  /** Weight of the loss of the task encoder's own logits. */
+  readonly denseWeight?: number;
+  /** Weight of the loss of the same queries with clicks and boxes. */
+  readonly promptedWeight?: number;
+  /** Support set of the validation. */
+  readonly validateSupports?: number;
 
   /** Only these data sets of the stores. */
   readonly datasets?: readonly string[];
@@ -93,7 +126,8 @@ export interface TrainOptions {
 
 const number = z.number().optional();
 const count = z.int().nonnegative().optional();
-const part = z.enum(['adapter', 'decoder', 'prompt-encoder', 'encoder', 'all']);
+const counts = z.array(z.int().positive()).optional();
+const part = z.enum(['adapter', 'decoder', 'prompt-encoder', 'encoder', 'task-encoder', 'all']);
 
 // Kinds and names only: ranges are checked where the options are used, in native/core/train/options.cc.
 const schema = z.strictObject({
@@ -108,6 +142,27 @@ const schema = z.strictObject({
     })
     .nullable()
     .optional(),
+  episodes: z.boolean().optional(),
+  taskEncoder: z
+    .strictObject({
+      heads: count,
+      latents: count,
+      tokens: count,
+      blocks: count,
+      bins: counts,
+      values: counts,
+      ridge: counts,
+      widths: counts,
+      sideStem: z.array(z.int().positive()).optional(),
+    })
+    .nullable()
+    .optional(),
+  supports: counts,
+  queries: count,
+  syntheticShare: number,
+  denseWeight: number,
+  promptedWeight: number,
+  validateSupports: count,
   datasets: z.array(z.string()).optional(),
   labels: z.array(z.int()).optional(),
   minPixels: count,
@@ -159,7 +214,7 @@ export function trainOptionsJson(
   options: TrainOptions,
 ): string {
   const stores = Array.isArray(dataset) ? (dataset as readonly (string | URL)[]) : [dataset as string | URL];
-  if (stores.length === 0)
+  if (stores.length === 0 && options?.episodes !== true)
     throw invalid('dataset', 'the folder of a slice store, or a list of them', dataset);
   for (const store of stores) requireFolder('dataset', store);
   requireObject('options', options);

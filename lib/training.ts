@@ -12,6 +12,10 @@ export interface StepReport {
   readonly iouLoss: number;
   /** Dice of the thresholded masks, 0 to 1. */
   readonly dice: number;
+  /** In episodes: loss and Dice of the task encoder's own logits, and Dice with clicks and boxes. */
+  readonly denseLoss?: number;
+  readonly denseDice?: number;
+  readonly promptDice?: number;
   readonly gradNorm: number;
   readonly lr: number;
   /** The gradient was not finite and the weights stayed as they were. */

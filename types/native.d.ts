@@ -28,6 +28,8 @@ export interface NativeLoadOptions {
   /** A variant's name, JSON text, or ''. */
   config: string;
   adapter: string;
+  /** Side of the encoder's input; 0 or missing: as the config says */
+  imageSize?: number;
   device: string;
   dtype: string;
   threads: number;
@@ -76,6 +78,30 @@ export interface NativeEmbedding {
   close(): void;
 }
 
+/** A picture with the mask of the task's target. */
+export interface NativeExample {
+  embedding: NativeEmbedding;
+  /** [height, width] of the image, 0 or not 0 */
+  mask: Uint8Array;
+  /** Examples of one group are left out together, 0 .. 2^31 - 1. */
+  group: number;
+}
+
+/** A binary task, fitted to its examples. */
+export interface NativeTask {
+  readonly examples: number;
+  /** JSON: {"options", "examples", "members": [what each member found]} */
+  describe(): string;
+  close(): void;
+}
+
+export interface NativeTaskOutput {
+  /** [height, width] of the image: probability of the target, mean over the members */
+  probability: Float32Array;
+  /** [height, width]: standard deviation over the members */
+  spread?: Float32Array;
+}
+
 export interface NativeTraining extends NativeJob<string> {
   /**
    * The reports that came since the last call, oldest first, each a JSON line.
@@ -96,6 +122,20 @@ export interface NativeSession {
     options: { multimask: boolean },
     out: NativePredictOutput,
   ): NativeJob<void>;
+  /** optionsJson: FitOptions of native/core/support/engine.h. */
+  defineTask(examples: NativeExample[], optionsJson: string): NativeJob<NativeTask>;
+  /** `prompts`: one row of clicks or a box that correct the task's answer, or null. */
+  predictTask(
+    task: NativeTask,
+    embedding: NativeEmbedding,
+    prompts: NativePrompts | null,
+    out: NativeTaskOutput,
+  ): NativeJob<void>;
+  /** candidatesJson: a list of FitOptions. Resolves with the JSON of leave_one_out in native/core/support/engine.h. */
+  leaveOneOut(examples: NativeExample[], candidatesJson: string): NativeJob<string>;
+  /** `extraJson` is kept in the file. */
+  saveTask(task: NativeTask, extraJson: string, path: string): NativeJob<void>;
+  loadTask(path: string): NativeJob<{ task: NativeTask; extraJson: string }>;
   /** Resolves with the summary as JSON. `onReports` says that take() has something; it must not throw. */
   train(optionsJson: string, onReports: () => void): NativeTraining;
   save(path: string, what: 'adapter' | 'full' | 'merged'): NativeJob<void>;

@@ -5,7 +5,7 @@ import type { LoadOptions } from '../load-options.js';
 import { readRunConfig, readRunSource } from './run-files.js';
 
 /** What says which model to load. */
-export type ModelSource = Pick<LoadOptions, 'checkpoint' | 'config' | 'adapter' | 'seed'>;
+export type ModelSource = Pick<LoadOptions, 'checkpoint' | 'config' | 'adapter' | 'imageSize' | 'seed'>;
 
 export interface ModelFlags {
   model?: string;
@@ -66,6 +66,9 @@ export async function runBase(folder: string): Promise<ModelSource> {
   const base: ModelSource =
     source.checkpoint === null
       ? { config: config.model as NonNullable<ModelSource['config']>, seed: source.seed }
-      : { checkpoint: source.checkpoint };
+      : {
+          checkpoint: source.checkpoint,
+          ...(source.imageSize > 0 ? { imageSize: source.imageSize } : {}),
+        };
   return source.adapter === null ? base : { ...base, adapter: source.adapter };
 }

@@ -23,6 +23,8 @@ interface TrainFlags extends RuntimeFlags {
   adapterKind?: string;
   rank?: number;
   train?: string;
+  episodes?: boolean;
+  imageSize?: number;
   steps?: number;
   minutes?: number;
   batch?: number;
@@ -33,7 +35,7 @@ interface TrainFlags extends RuntimeFlags {
 }
 
 const ADAPTER_KINDS = ['lora', 'pooled', 'token-pooled', 'none'];
-const PARTS = ['adapter', 'decoder', 'prompt-encoder', 'encoder', 'all'];
+const PARTS = ['adapter', 'decoder', 'prompt-encoder', 'encoder', 'task-encoder', 'all'];
 
 export function registerTrain(program: Command, shell: Shell): void {
   const command = addRuntimeOptions(
@@ -54,6 +56,12 @@ export function registerTrain(program: Command, shell: Shell): void {
       .option(
         '--train <parts>',
         `what trains, separated by commas: ${PARTS.join(', ')} (default: adapter,decoder or all)`,
+      )
+      .option('--episodes', 'predict from support sets; without --data, on synthetic tasks alone')
+      .option(
+        '--image-size <n>',
+        "side of the model's input, if another than its own",
+        integer('--image-size', 32, 8192),
       )
       .option('--steps <n>', 'optimiser steps (default: 1000)', integer('--steps', 1))
       .option('--minutes <n>', 'stop after that long, with a checkpoint', decimal('--minutes', 0))
@@ -119,9 +127,9 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
   } = (earlier?.options ?? {}) as Partial<TrainOptions> & {
     data?: string[];
   };
-  const data = flags.data ?? earlierData;
-  if (data === undefined || data.length === 0)
-    throw new UsageError('Name the slice stores to train on with --data.');
+  const data = flags.data ?? earlierData ?? [];
+  const episodes = flags.episodes === true || earlierOptions.episodes === true;
+  if (data.length === 0 && !episodes) throw new UsageError('Name the slice stores to train on with --data.');
   for (const store of data) {
     if ((await stat(store).catch(() => null))?.isDirectory() !== true) {
       throw new UsageError(`--data ${store} is no folder; gmiseg import makes slice stores.`);
@@ -147,6 +155,7 @@ function freshSource(flags: TrainFlags): ModelSource {
     ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint }),
     ...(flags.config === undefined ? {} : { config: flags.config }),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+    ...(flags.imageSize === undefined ? {} : { imageSize: flags.imageSize }),
   };
 }
 
@@ -161,6 +170,7 @@ function given(flags: TrainFlags): Partial<TrainOptions> {
   const { steps, minutes, batch, lr, seed } = flags;
   return {
     ...(flags.train === undefined ? {} : { train: parts(flags.train) }),
+    ...(flags.episodes === undefined ? {} : { episodes: flags.episodes }),
     ...adapterOf(flags),
     ...(steps === undefined ? {} : { steps }),
     ...(minutes === undefined ? {} : { maxMinutes: minutes }),
@@ -223,6 +233,7 @@ async function noteSource(flags: TrainFlags, { source }: TrainPlan): Promise<voi
   await writeRunSource(flags.out, {
     checkpoint: absolute(source.checkpoint),
     adapter: absolute(source.adapter),
+    imageSize: source.imageSize ?? 0,
     seed: flags.seed ?? 0,
   });
 }

@@ -74,6 +74,8 @@ engine::LoadOptions load_options(const Napi::Value& value) {
   options.checkpoint = text(from.Get("checkpoint"), "options.checkpoint");
   options.config = text(from.Get("config"), "options.config");
   options.adapter = text(from.Get("adapter"), "options.adapter");
+  if (const Napi::Value size = from.Get("imageSize"); !size.IsUndefined())
+    options.image_size = integer(size, "options.imageSize", 0, 8192);
   options.device = text(from.Get("device"), "options.device");
   options.dtype = text(from.Get("dtype"), "options.dtype");
   options.threads = static_cast<int>(integer(from.Get("threads"), "options.threads", 0, 4096));

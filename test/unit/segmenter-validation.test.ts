@@ -21,7 +21,7 @@ t.test('load options', async (t) => {
     [{ checkpoint: new URL('https://example.org/x') }, /^checkpoint must be .*, but got a URL\.$/],
     [
       { config: [] },
-      /^config must be 'vit_b', 'vit_l', 'vit_h', 'tiny', a path or an object, but got an array of length 0/,
+      /^config must be 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small', a path or an object, but got an array of length 0/,
     ],
     [{ config: TINY, adapter: {} }, /^adapter must be a path/],
     [{ config: TINY, device: 'gpu' }, /^device must be 'auto', 'cpu', 'cuda' or 'cuda:N', but got "gpu"\.$/],

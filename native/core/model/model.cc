@@ -22,6 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kAdapterPrefix[] = "adapter.";
+constexpr char kTaskEncoderPrefix[] = "task_encoder.";
+constexpr char kTaskEncoderKey[] = "gmiseg.task_encoder";  // in a file's metadata
 
 bool starts_with(const std::string& s, const std::string& prefix) {
   return s.compare(0, prefix.size(), prefix) == 0;
@@ -71,6 +73,32 @@ void move(const torch::nn::Module& module, c10::Device device, c10::ScalarType d
   for (auto& item : module.named_buffers()) assign(item.value(), item.value(), device, at::kFloat);
 }
 
+// Weights of neither an adapter nor a task encoder.
+bool is_base(const std::string& name) {
+  return !starts_with(name, kAdapterPrefix) && !starts_with(name, kTaskEncoderPrefix);
+}
+
+// Position weights for another grid than they were trained on: the map is resized bilinearly, relative
+// positions linearly (those of windows do not depend on the grid).
+void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
+  const int64_t grid = config.grid();
+  const auto ends = [](const std::string& s, const std::string& end) {
+    return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
+  };
+  for (auto& [name, tensor] : tensors) {
+    if (name == "image_encoder.pos_embed" && tensor.dim() == 4 && tensor.size(1) != grid) {
+      const auto map = tensor.to(at::kFloat).permute({0, 3, 1, 2});
+      tensor = at::_upsample_bilinear2d_aa(map, {grid, grid}, false).permute({0, 2, 3, 1}).contiguous();
+    } else if (ends(name, ".attn.rel_pos_h") || ends(name, ".attn.rel_pos_w")) {
+      constexpr char kHead[] = "image_encoder.blocks.";
+      const int64_t block = std::stoll(name.substr(sizeof(kHead) - 1));
+      if (!config.is_global(block) || tensor.size(0) == 2 * grid - 1) continue;
+      const auto rows = tensor.to(at::kFloat).t().unsqueeze(0);
+      tensor = at::upsample_linear1d(rows, {2 * grid - 1}, false).squeeze(0).t().contiguous();
+    }
+  }
+}
+
 io::NamedTensors with_prefix(const io::NamedTensors& tensors, const std::string& prefix) {
   io::NamedTensors out;
   for (const auto& item : tensors) {
@@ -94,6 +122,14 @@ void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t se
   model.adapter->init(seed);
   // The adapter trains in float32 whatever the frozen weights are held in.
   move(*model.adapter, model.device, at::kFloat);
+  ++model.version;
+}
+
+void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, uint64_t seed) {
+  model.task_encoder = support::TaskEncoder(config, model.sam->config);
+  sam::init_weights(*model.task_encoder, seed + 1);
+  // As the adapter: what trains beside a frozen model does so in float32.
+  move(*model.task_encoder, model.device, at::kFloat);
   ++model.version;
 }
 
@@ -123,7 +159,7 @@ void load_adapter(Model& model, const std::string& path) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> expected;
   io::NamedTensors replaced;
   for (const auto& item : file.tensors) {
-    if (starts_with(item.first, kAdapterPrefix)) continue;
+    if (!is_base(item.first)) continue;
     replaced.push_back(item);
     if (weights.count(item.first) > 0)
       expected.emplace_back(item.first, weights.at(item.first).sizes().vec());
@@ -157,7 +193,9 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     if (options.config.empty()) {
       throw Error(ErrorCode::kInvalidArg, "Neither a checkpoint nor a config was given. Name one of them.");
     }
-    model->sam = sam::Sam(config_from_option(options.config));
+    auto config = config_from_option(options.config);
+    if (options.image_size > 0) config.image_size = options.image_size;
+    model->sam = sam::Sam(config);
     sam::init_weights(*model->sam, options.seed);
     move(*model->sam, model->device, model->dtype);
     model->flavour = "random";
@@ -178,12 +216,15 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
       if (checkpoint.preprocessing == "medsam") config.preprocessing = sam::Preprocessing::kMedSam;
       config.decoder_norm_eps = checkpoint.decoder_norm_eps;
     }
+    if (options.image_size > 0) config.image_size = options.image_size;
     model->sam = sam::Sam(config);
     const auto own = checkpoint.metadata.find("gmiseg.adapter");
+    const auto task_encoder = checkpoint.metadata.find(kTaskEncoderKey);
     io::NamedTensors base;
     for (const auto& item : checkpoint.tensors) {
-      if (!starts_with(item.first, kAdapterPrefix)) base.push_back(item);
+      if (is_base(item.first)) base.push_back(item);
     }
+    if (options.image_size > 0) resize_positions(base, config);
     assign_all(*model->sam, "", base, checkpoint.path, model->device, model->dtype, progress);
     if (own != checkpoint.metadata.end()) {
       // Saved as 'full' with an adapter beside the base weights.
@@ -194,8 +235,19 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
                  with_prefix(io::read_safetensors(checkpoint.path).tensors, kAdapterPrefix), checkpoint.path,
                  model->device, at::kFloat, {});
     }
+    if (task_encoder != checkpoint.metadata.end()) {
+      model->task_encoder = support::TaskEncoder(
+          support::TaskEncoderConfig::from_json(io::Json::parse(task_encoder->second, checkpoint.path)),
+          config);
+      assign_all(*model->task_encoder, kTaskEncoderPrefix,
+                 with_prefix(io::read_safetensors(checkpoint.path).tensors, kTaskEncoderPrefix),
+                 checkpoint.path, model->device, at::kFloat, {});
+    }
   }
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
+  if (model->task_encoder) {
+    for (auto& p : model->task_encoder->parameters()) p.set_requires_grad(false);
+  }
   model->sam->eval();
   for (auto& p : model->sam->parameters()) p.set_requires_grad(false);
   if (model->adapter) {
@@ -218,6 +270,12 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
       tensors.emplace_back(kAdapterPrefix + name, tensor);
     metadata["gmiseg.adapter"] = model.adapter->config.to_json().dump();
   };
+  const auto add_task_encoder_weights = [&] {
+    if (!model.task_encoder) return;
+    for (auto& [name, tensor] : sam::named_weights(*model.task_encoder))
+      tensors.emplace_back(kTaskEncoderPrefix + name, tensor);
+    metadata[kTaskEncoderKey] = model.task_encoder->config.to_json().dump();
+  };
   const auto weights = sam::named_weights(*model.sam);
   if (what == "adapter") {
     if (!model.adapter) {
@@ -233,6 +291,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
   } else if (what == "full") {
     tensors = weights;
     if (model.adapter) add_adapter_weights();
+    add_task_encoder_weights();
   } else if (what == "merged") {
     tensors = weights;
     if (model.adapter) {
@@ -245,6 +304,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
         tensor = adapter::merged_qkv(*model.adapter, std::stoll(name.substr(head)), tensor);
       }
     }
+    add_task_encoder_weights();
   } else {
     throw Error(ErrorCode::kInvalidArg,
                 "There is no way '" + what + "' to save a model. Use 'adapter', 'full' or 'merged'.");

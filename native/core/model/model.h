@@ -12,12 +12,14 @@
 #include "model/load_options.h"
 #include "runtime/progress.h"
 #include "sam/sam.h"
+#include "support/task_encoder.h"
 
 namespace gmiseg::model {
 
 struct Model {
   sam::Sam sam{nullptr};
   std::shared_ptr<adapter::Adapter> adapter;  // null = none
+  support::TaskEncoder task_encoder{nullptr};
   c10::Device device = c10::Device(c10::kCPU);
   c10::ScalarType dtype = c10::ScalarType::Float;
   std::string checkpoint_path;  // empty for random weights
@@ -38,6 +40,9 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
 
 // Puts a new adapter with fresh weights on the model. Replaces one that is there.
 void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed);
+
+// Puts a task encoder with fresh weights on the model. Replaces one that is there.
+void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, uint64_t seed);
 
 // Lays an adapter file over the model. Throws Error(kCheckpointMismatch) if it
 // was trained on another base.

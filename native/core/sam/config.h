@@ -18,7 +18,7 @@ enum class Preprocessing {
 };
 
 struct SamConfig {
-  std::string variant = "custom";  // "vit_b" | "vit_l" | "vit_h" | "tiny" | "custom"
+  std::string variant = "custom";  // "vit_b" | "vit_l" | "vit_h" | "tiny" | "small" | "custom"
   int64_t image_size = 1024;       // pixels a side; a multiple of patch_size
   int64_t patch_size = 16;
   int64_t embed_dim = 768;
@@ -47,7 +47,7 @@ struct SamConfig {
   int64_t hidden_dim() const { return mlp_dim > 0 ? mlp_dim : 4 * embed_dim; }
   bool is_global(int64_t block) const;
 
-  // "vit_b", "vit_l", "vit_h" or "tiny". Throws Error(kInvalidArg) for other names.
+  // "vit_b", "vit_l", "vit_h", "tiny" or "small". Throws Error(kInvalidArg) for other names.
   static SamConfig named(const std::string& variant);
   // Throws Error(kInvalidArg) naming the key that is missing or makes no sense.
   static SamConfig from_json(const io::Json& json);

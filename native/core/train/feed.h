@@ -1,49 +1,23 @@
-// Batches for the trainer, made ahead of time on a thread of their own. A batch
-// depends on the seed and its number alone.
+// Batches for the trainer, made ahead of time on a thread of their own.
 #pragma once
-
-#include <c10/core/Device.h>
 
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <thread>
 
-#include "sam/config.h"
-#include "sam/prompt_encoder.h"
-#include "sam/transforms.h"
-#include "train/samples.h"
+#include "train/batch.h"
 
 namespace gmiseg::train {
 
-struct Batch {
-  at::Tensor
-      images;  // [B, 3, S, S] float32, preprocessed and augmented; the rest has R = B * promptsPerImage rows
-  at::Tensor target;       // [R, 1, low, low]
-  at::Tensor points;       // [R, n, 2] or undefined, in the input's frame
-  at::Tensor boxes;        // [R, 4] or undefined
-  at::Tensor error_noise;  // [R, 1, low, low] in (0, 1] for the refining pass, or undefined
-};
-
-// Points and boxes from a mask, in the frame of the encoder's input. `mask` is bool [H, W], not empty.
-at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng);
-at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
-                       const sam::SamConfig& config, runtime::Rng& rng);
-
-// The low-resolution target [1, low, low] of a mask.
-at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
-                          TargetMode mode);
-
-// Batch number `number` of the run.
-Batch make_batch(const SampleIndex& index, const TrainOptions& options, const sam::SamConfig& config,
-                 int64_t number);
-
 class Feed {
  public:
-  // Makes batches first, first + 1, ... `pin`: into page-locked memory, for CUDA.
-  Feed(const SampleIndex& index, const TrainOptions& options, const sam::SamConfig& config, int64_t first,
-       int64_t end, bool pin);
+  using Maker = std::function<Batch(int64_t number)>;
+  // Makes batches first, first + 1, ... `make` runs on the feed's thread alone.
+  // `pin`: into page-locked memory, for CUDA.
+  Feed(Maker make, int64_t first, int64_t end, bool pin);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -56,9 +30,7 @@ class Feed {
   static constexpr size_t kAhead = 4;
   void run();
 
-  const SampleIndex& index_;
-  const TrainOptions& options_;
-  const sam::SamConfig& config_;
+  const Maker make_;
   int64_t number_, end_;
   bool pin_;
   double waited_ = 0;

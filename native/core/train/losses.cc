@@ -36,6 +36,13 @@ SegmentationLoss segmentation_loss(const at::Tensor& logits, const at::Tensor& t
   return out;
 }
 
+at::Tensor dense_loss(const at::Tensor& logits, const at::Tensor& target) {
+  const auto x = logits.to(at::kFloat).flatten(1), t = target.to(at::kFloat).flatten(1);
+  const auto p = x.sigmoid();
+  const auto cross_entropy = at::binary_cross_entropy_with_logits(x, t, {}, {}, at::Reduction::None).mean(1);
+  return cross_entropy + 1 - (2 * (p * t).sum(1) + 1) / (p.square().sum(1) + t.square().sum(1) + 1);
+}
+
 at::Tensor mask_iou(const at::Tensor& logits, const at::Tensor& target) {
   const auto c = count(logits, target);
   return ratio(c.both, c.prediction + c.truth - c.both);

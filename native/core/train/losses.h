@@ -13,6 +13,10 @@ struct SegmentationLoss {
 // mean over pixels. Dice: sigmoid, plain sums in the denominator, smooth 1.
 SegmentationLoss segmentation_loss(const at::Tensor& logits, const at::Tensor& target);
 
+// Cross-entropy (mean over pixels) and Dice with squares in the denominator: what trains a
+// network that has to find a target, not only to outline it. [B].
+at::Tensor dense_loss(const at::Tensor& logits, const at::Tensor& target);
+
 // Intersection over union of {logits > 0} and {target > .5}, [B]; 1 where both are empty.
 at::Tensor mask_iou(const at::Tensor& logits, const at::Tensor& target);
 

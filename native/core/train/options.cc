@@ -22,6 +22,12 @@ void visit(Options& o, Visitor&& v) {
   v("steps", o.steps, 1, 1e9);
   v("maxMinutes", o.max_minutes, 0, 1e6);
   v("batchSize", o.batch_size, 1, 4096);
+  v("episodes", o.episodes, 0, 1);
+  v("queries", o.queries, 1, 256);
+  v("syntheticShare", o.synthetic_share, 0, 1);
+  v("denseWeight", o.dense_weight, 0, 1e6);
+  v("promptedWeight", o.prompted_weight, 0, 1e6);
+  v("validateSupports", o.validate_supports, 1, 64);
   v("promptsPerImage", o.prompts_per_image, 1, 256);
   v("accumulate", o.accumulate, 1, 4096);
   v("learningRate", o.learning_rate, 0, 10);
@@ -58,9 +64,9 @@ void visit(Options& o, Visitor&& v) {
 
 constexpr std::pair<const char*, TargetMode> kTargets[] = {
     {"area", TargetMode::kArea}, {"nearest", TargetMode::kNearest}, {"soft", TargetMode::kSoft}};
-constexpr const char* kParts[] = {"adapter", "decoder", "prompt-encoder", "encoder", "all"};
-constexpr const char* kOwnKeys[] = {"data",     "out",    "resume", "train", "adapter",
-                                    "datasets", "labels", "seed",   "target"};
+constexpr const char* kParts[] = {"adapter", "decoder", "prompt-encoder", "encoder", "task-encoder", "all"};
+constexpr const char* kOwnKeys[] = {"data",   "out",  "resume", "train",    "adapter",    "datasets",
+                                    "labels", "seed", "target", "supports", "taskEncoder"};
 
 void read(const Json& json, const char* key, bool& value) {
   if (!json.is_bool()) bad(key, "must be true or false.");
@@ -133,7 +139,10 @@ TrainOptions TrainOptions::from_json(const Json& json) {
     }
   }
   if (const auto* v = json.find("data")) o.data = strings(*v, "data");
-  if (o.data.empty()) bad("data", "is missing: name one or more slice stores ('gmiseg import' makes them).");
+  const bool synthetic = o.episodes && o.data.empty() && json.find("data") != nullptr;
+  if (synthetic) o.synthetic_share = 1;
+  if (o.data.empty() && !synthetic)
+    bad("data", "is missing: name one or more slice stores ('gmiseg import' makes them).");
   o.out = json.get("out", "");
   if (o.out.empty()) bad("out", "is missing: name the folder for checkpoints and metrics.");
   o.resume = json.get("resume", false);
@@ -143,6 +152,16 @@ TrainOptions TrainOptions::from_json(const Json& json) {
     if (!v->is_array()) bad("labels", "must be a list of label values.");
     for (const auto& label : v->as_array()) o.labels.push_back(label.as_int());
   }
+  if (const auto* v = json.find("supports"); v != nullptr && !v->is_null()) {
+    if (!v->is_array() || v->as_array().empty()) bad("supports", "must be a list of sizes.");
+    o.supports.clear();
+    for (const auto& size : v->as_array()) {
+      o.supports.push_back(size.as_int());
+      if (o.supports.back() < 1 || o.supports.back() > 64) bad("supports", "must be sizes between 1 and 64.");
+    }
+  }
+  if (const auto* v = json.find("taskEncoder"); v != nullptr && !v->is_null())
+    o.task_encoder = support::TaskEncoderConfig::from_json(*v);
   if (const auto* v = json.find("seed"); v != nullptr && !v->is_null()) {
     int64_t seed = 0;
     read(*v, "seed", seed);
@@ -156,7 +175,8 @@ TrainOptions TrainOptions::from_json(const Json& json) {
   if (const auto* v = json.find("train"); v != nullptr && !v->is_null()) o.train = strings(*v, "train");
   for (const auto& part : o.train) {
     if (std::find(std::begin(kParts), std::end(kParts), part) == std::end(kParts)) {
-      bad("train", "names '" + part + "'; the parts are adapter, decoder, prompt-encoder, encoder and all.");
+      bad("train", "names '" + part +
+                       "'; the parts are adapter, decoder, prompt-encoder, encoder, task-encoder and all.");
     }
   }
   if (const auto* v = json.find("target"); v != nullptr && !v->is_null()) {
@@ -183,6 +203,8 @@ Json TrainOptions::to_json() const {
   Json::Array label_values;
   for (int64_t label : labels) label_values.emplace_back(label);
   json.set("labels", std::move(label_values));
+  json.set("supports", io::Json::Array(supports.begin(), supports.end()));
+  json.set("taskEncoder", task_encoder.to_json());
   json.set("seed", static_cast<int64_t>(seed));
   for (const auto& [name, mode] : kTargets) {
     if (mode == target) json.set("target", name);

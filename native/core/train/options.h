@@ -8,6 +8,7 @@
 
 #include "adapter/adapter.h"
 #include "io/json.h"
+#include "support/config.h"
 
 namespace gmiseg::train {
 
@@ -25,6 +26,16 @@ struct TrainOptions {
   std::vector<std::string> train;
   bool has_adapter = false;  // "adapter": null or {kind, rank, gate, scale}: put a new one on the model
   adapter::AdapterConfig adapter;
+
+  // Episodes: queries are predicted from a support set of their task.
+  bool episodes = false;                    // "episodes"
+  support::TaskEncoderConfig task_encoder;  // "taskEncoder": null or its config, if the model has none yet
+  std::vector<int64_t> supports = {1, 2, 4, 8};  // "supports": sizes of the support set, one drawn a batch
+  int64_t queries = 4;                           // "queries": of each task
+  double synthetic_share = 0.5;                  // "syntheticShare": of the tasks; 1 where `data` is empty
+  double dense_weight = 1;                       // "denseWeight": of the task encoder's own logits
+  double prompted_weight = 0.5;   // "promptedWeight": of the same queries with clicks and boxes instead
+  int64_t validate_supports = 8;  // "validateSupports"
 
   // Tasks. Every (data set, label, axis) is one; each sample draws a task first, then a slice of it.
   std::vector<std::string> datasets;  // "datasets": only these (empty = all)

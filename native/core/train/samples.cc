@@ -64,6 +64,21 @@ at::Tensor SampleIndex::labels(const SampleRef& ref) const {
   return at::from_blob(const_cast<uint8_t*>(store.mask(ref.slice)), {info.height, info.width}, at::kByte);
 }
 
+const std::string& SampleIndex::subject(const SampleRef& ref) const {
+  return stores_[ref.store]->slices()[ref.slice].subject;
+}
+
+io::Json SampleIndex::describe() const {
+  io::Json::Array tasks;
+  for (const auto& task : train_) {
+    io::Json entry;
+    entry.set("name", task.name);
+    entry.set("samples", static_cast<int64_t>(task.samples.size()));
+    tasks.push_back(std::move(entry));
+  }
+  return tasks;
+}
+
 std::vector<int64_t> SampleIndex::labels_in(const SampleRef& ref) const {
   std::vector<int64_t> out;
   for (const auto& [label, pixels] : stores_[ref.store]->slices()[ref.slice].labels) {

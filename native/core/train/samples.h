@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/json.h"
 #include "io/slice_store.h"
 #include "runtime/rng.h"
 #include "train/options.h"
@@ -38,6 +39,9 @@ class SampleIndex {
   at::Tensor labels(const SampleRef& ref) const;
   // The task's own mask, bool [H, W].
   at::Tensor mask(const SampleRef& ref) const { return labels(ref).eq(ref.label); }
+  const std::string& subject(const SampleRef& ref) const;
+  // [{name, samples}] of the training tasks.
+  io::Json describe() const;
   // Labels of the slice that are samples, the ref's own among them.
   std::vector<int64_t> labels_in(const SampleRef& ref) const;
 

@@ -16,9 +16,8 @@
 #include "runtime/error.h"
 #include "train/adamw.h"
 #include "train/feed.h"
-#include "train/losses.h"
+#include "train/objective.h"
 #include "train/run_folder.h"
-#include "train/validate.h"
 
 namespace gmiseg::train {
 
@@ -55,7 +54,7 @@ bool has(const std::vector<std::string>& list, const char* name) {
 struct StepRecord {
   int64_t step;
   double learning_rate, milliseconds;
-  at::Tensor values;  // loss, focal, dice loss, iou loss, train Dice, gradient norm, skipped
+  at::Tensor values;  // loss, what the objective measures, gradient norm, skipped
 };
 
 class Trainer {
@@ -68,9 +67,6 @@ class Trainer {
   void resume();
   void save_checkpoint();
   void train_step(Feed& feed);
-  void add_loss(const sam::DecodedMasks& masks, const Batch& batch, at::Tensor& loss,
-                at::Tensor& values) const;
-  void forward(const Batch& batch, at::Tensor& loss, at::Tensor& values);
   void flush();
   void validate();
   void export_weights(const std::string& name);
@@ -80,10 +76,10 @@ class Trainer {
   const TrainOptions options_;
   const ReportSink& sink_;
   Progress stop_;  // polls, but reports nothing
-  const SampleIndex index_;
   RunFolder folder_;
   bool from_scratch_ = false;
   double iou_weight_ = 0;
+  std::unique_ptr<Objective> objective_;
   std::unique_ptr<AdamW> optimizer_;
   int64_t step_ = 0, bad_steps_ = 0, report_every_ = 1;
   double best_ = -1, last_dice_ = -1, recent_loss_ = 0;
@@ -92,21 +88,23 @@ class Trainer {
 };
 
 Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& sink, const Progress& progress)
-    : model_(model),
-      options_(std::move(options)),
-      sink_(sink),
-      index_(options_),
-      folder_(options_.out, options_.resume) {
+    : model_(model), options_(std::move(options)), sink_(sink), folder_(options_.out, options_.resume) {
   stop_.stop = progress.stop;
   choose_parameters();
+  objective_ =
+      (options_.episodes ? episodic_objective : prompted_objective)(model_, options_, iou_weight_, stop_);
   report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
 }
 
 void Trainer::choose_parameters() {
   if (options_.has_adapter) model::add_adapter(model_, options_.adapter, options_.seed);
+  if (options_.episodes && !model_.task_encoder) {
+    model::add_task_encoder(model_, options_.task_encoder, options_.seed);
+  }
   auto parts = options_.train;
   if (parts.empty()) {
     parts = model_.adapter ? std::vector<std::string>{"adapter", "decoder"} : std::vector<std::string>{"all"};
+    if (options_.episodes && model_.adapter) parts.push_back("task-encoder");
   }
   from_scratch_ = has(parts, "all");
   iou_weight_ = options_.iou_weight >= 0 ? options_.iou_weight : (from_scratch_ ? 0.1 : 0);
@@ -140,6 +138,9 @@ void Trainer::choose_parameters() {
   take(*model_.sam->prompt_encoder, "prompt_encoder.", all || has(parts, "prompt-encoder"));
   take(*model_.sam->mask_decoder, "mask_decoder.", all || has(parts, "decoder"));
   if (model_.adapter) take(*model_.adapter, "adapter.", has(parts, "adapter"));
+  if (model_.task_encoder) {
+    take(*model_.task_encoder, "task_encoder.", options_.episodes && (all || has(parts, "task-encoder")));
+  }
   optimizer_ = std::make_unique<AdamW>(
       std::move(chosen),
       AdamWOptions{options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, false});
@@ -216,69 +217,6 @@ void Trainer::save_checkpoint() {
   folder_.write_checkpoint(checkpoint, options_.keep_checkpoints);
 }
 
-void Trainer::add_loss(const sam::DecodedMasks& masks, const Batch& batch, at::Tensor& loss,
-                       at::Tensor& values) const {
-  // All four masks come for a single point, which may mean the whole or a part:
-  // the best of masks 1..3 learns beside mask 0, as in SAM's own training.
-  const auto one = [&](int64_t m) {
-    const auto logits = masks.logits.slice(1, m, m + 1);
-    const auto parts = segmentation_loss(logits, batch.target);
-    auto total = options_.focal_weight * parts.focal + options_.dice_weight * parts.dice;
-    const auto iou_error =
-        (masks.iou.select(1, m).to(at::kFloat) - mask_iou(logits.detach(), batch.target)).square();
-    if (iou_weight_ > 0) total = total + iou_weight_ * iou_error;
-    return std::make_tuple(total, parts, iou_error);
-  };
-  const auto [total, parts, iou_error] = one(0);
-  auto sum = total.mean();
-  if (masks.logits.size(1) > 1) {
-    std::vector<at::Tensor> others;
-    for (int64_t m = 1; m < masks.logits.size(1); ++m) others.push_back(std::get<0>(one(m)));
-    sum = sum + std::get<0>(at::stack(others).min(0)).mean();
-  }
-  loss = loss.defined() ? loss + sum : sum;
-  values = at::stack({parts.focal.mean(), parts.dice.mean(), iou_error.mean(),
-                      mask_dice(masks.logits.slice(1, 0, 1), batch.target).mean()})
-               .detach();
-}
-
-void Trainer::forward(const Batch& batch, at::Tensor& loss, at::Tensor& values) {
-  sam::EncodeOptions options;
-  options.bypass = model_.adapter.get();
-  options.checkpoint = options_.checkpointing;
-  auto& sam = *model_.sam;
-  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
-  const auto positions = sam.prompt_encoder->dense_pe();
-  sam::Prompts prompts;
-  prompts.points = batch.points;
-  prompts.boxes = batch.boxes;
-  if (batch.points.defined())
-    prompts.labels = at::ones({batch.points.size(0), batch.points.size(1)}, batch.points.options());
-  const bool one_point = batch.points.defined() && !batch.boxes.defined() && batch.points.size(1) == 1;
-  const int64_t rows = batch.target.size(0);
-  auto masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
-                                         one_point ? sam::MaskChoice::kAll : sam::MaskChoice::kSingle);
-  add_loss(masks, batch, loss, values);
-  if (batch.error_noise.defined()) {
-    // Second pass: a point where the first one was wrong, and its logits as mask prompt.
-    const auto logits = masks.logits.slice(1, 0, 1).detach().to(at::kFloat);
-    const auto truth = batch.target.gt(0.5), wrong = logits.gt(0).logical_xor(truth);
-    const auto pick = (wrong.to(at::kFloat) * batch.error_noise).flatten(1).argmax(1);
-    const auto low = static_cast<double>(sam.config.low_res());
-    const double cell = static_cast<double>(sam.config.image_size) / low;
-    const auto y = pick.div(sam.config.low_res(), "floor"), x = pick.remainder(sam.config.low_res());
-    // Centres of the low-resolution cells, in the input's pixels.
-    const auto point = (at::stack({x, y}, 1).to(at::kFloat).unsqueeze(1) + 0.5) * cell - 0.5;
-    const auto label = truth.flatten(1).gather(1, pick.unsqueeze(1)).to(at::kFloat);
-    prompts.points = prompts.points.defined() ? at::cat({prompts.points, point}, 1) : point;
-    prompts.labels = prompts.labels.defined() ? at::cat({prompts.labels, label}, 1) : label;
-    prompts.masks = logits;
-    masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
-                                      sam::MaskChoice::kSingle);
-    add_loss(masks, batch, loss, values);
-  }
-}
-
 void Trainer::train_step(Feed& feed) {
   const auto start = Clock::now();
   optimizer_->zero_grad();
@@ -286,15 +224,14 @@ void Trainer::train_step(Feed& feed) {
   at::Tensor losses, details;
   for (int64_t micro = 0; micro < options_.accumulate; ++micro) {
     Batch batch = feed.next();
-    for (auto* tensor : {&batch.images, &batch.target, &batch.points, &batch.boxes, &batch.error_noise}) {
-      if (tensor->defined()) *tensor = tensor->to(device, /*non_blocking=*/true);
-    }
-    at::Tensor loss, values;
+    batch.each([&](at::Tensor& tensor) { tensor = tensor.to(device, /*non_blocking=*/true); });
+    Losses out;
     {
       runtime::Autocast autocast(device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
-      forward(batch, loss, values);
+      out = objective_->forward(batch);
     }
-    loss = loss / options_.accumulate;
+    const auto loss = out.total / options_.accumulate;
+    const auto& values = out.values;
     torch::autograd::backward({loss}, {});
     losses = losses.defined() ? losses + loss.detach() : loss.detach();
     details = details.defined() ? details + values / options_.accumulate : values / options_.accumulate;
@@ -315,23 +252,21 @@ void Trainer::flush() {
   const auto table = at::stack(rows).to(at::kCPU, at::kDouble).contiguous();  // the one wait for the device
   const auto* value = table.const_data_ptr<double>();
   for (const auto& record : unread_) {
-    const bool skipped = value[6] > 0;
+    const auto& names = objective_->value_names();
+    const bool skipped = value[names.size() + 2] > 0;
     io::Json json;
     json.set("type", "step");
     json.set("step", record.step);
     json.set("loss", value[0]);
-    json.set("focal", value[1]);
-    json.set("diceLoss", value[2]);
-    json.set("iouLoss", value[3]);
-    json.set("dice", value[4]);
-    json.set("gradNorm", value[5]);
+    for (size_t i = 0; i < names.size(); ++i) json.set(names[i], value[1 + i]);
+    json.set("gradNorm", value[names.size() + 1]);
     json.set("lr", record.learning_rate);
     if (skipped) json.set("skipped", true);
     json.set("ms", std::round(record.milliseconds * 10) / 10);
     bad_steps_ = skipped ? bad_steps_ + 1 : 0;
     if (!skipped) recent_loss_ = recent_loss_ == 0 ? value[0] : 0.95 * recent_loss_ + 0.05 * value[0];
     report(json);
-    value += 7;
+    value += names.size() + 3;
   }
   unread_.clear();
   if (bad_steps_ >= kMaxBadSteps) {
@@ -353,9 +288,10 @@ void Trainer::export_weights(const std::string& name) {
 }
 
 void Trainer::validate() {
-  if (index_.validation().empty() || options_.validate_samples == 0) return;
+  if (options_.validate_samples == 0) return;
   flush();
-  const auto result = train::validate(model_, index_, options_, stop_);
+  const auto result = objective_->validate();
+  if (result.samples == 0) return;
   last_dice_ = result.dice;
   io::Json json;
   json.set("type", "validation");
@@ -385,21 +321,14 @@ std::string Trainer::run() {
   config.set("trainableParameters", trainable);
   config.set("device", model_.device.str());
   config.set("threads", static_cast<int64_t>(at::get_num_threads()));
-  io::Json::Array tasks;
-  for (const auto& task : index_.train()) {
-    io::Json entry;
-    entry.set("name", task.name);
-    entry.set("samples", static_cast<int64_t>(task.samples.size()));
-    tasks.push_back(std::move(entry));
-  }
-  config.set("tasks", std::move(tasks));
+  config.set("tasks", objective_->tasks());
   folder_.write_config(config);
 
   bool stopped = false;
   double waited = 0;
   int64_t saved = options_.resume ? step_ : -1;
   if (step_ < options_.steps) {
-    Feed feed(index_, options_, model_.sam->config, step_ * options_.accumulate,
+    Feed feed([this](int64_t number) { return objective_->make_batch(number); }, step_ * options_.accumulate,
               options_.steps * options_.accumulate, model_.device.is_cuda());
     try {
       while (step_ < options_.steps) {
@@ -455,11 +384,14 @@ class TrainedModel {
       p.mutable_grad().reset();
       if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
     }
-    if (!model_.adapter) return;
-    for (auto& p : model_.adapter->parameters()) {
-      p.set_requires_grad(false);
-      p.mutable_grad().reset();
-    }
+    const auto freeze = [](torch::nn::Module& module) {
+      for (auto& p : module.parameters()) {
+        p.set_requires_grad(false);
+        p.mutable_grad().reset();
+      }
+    };
+    if (model_.adapter) freeze(*model_.adapter);
+    if (model_.task_encoder) freeze(*model_.task_encoder);
   }
 
  private:

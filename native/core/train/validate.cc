@@ -6,8 +6,8 @@
 
 #include "runtime/autocast.h"
 #include "sam/transforms.h"
-#include "train/feed.h"
 #include "train/losses.h"
+#include "train/prompts.h"
 
 namespace gmiseg::train {
 

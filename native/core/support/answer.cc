@@ -1,0 +1,28 @@
+#include "support/answer.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+
+namespace gmiseg::support {
+
+sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, const DensePrediction& dense,
+                         const sam::Prompts& prompts) {
+  auto all = prompts;
+  // SAM's mask prompts are logits of a few units; far outliers would drown the rest.
+  const auto mask = dense.logits.clamp(-10, 10);
+  all.masks = prompts.masks.defined() ? prompts.masks + mask : mask;
+  auto encoded = sam.prompt_encoder->forward(all, mask.size(0));
+  encoded.sparse = at::cat({encoded.sparse, dense.tokens.to(encoded.sparse.scalar_type())}, 1);
+  return sam.mask_decoder->forward(features, sam.prompt_encoder->dense_pe(), encoded,
+                                   sam::MaskChoice::kSingle);
+}
+
+Answer answer(sam::SamImpl& sam, TaskEncoderImpl& task_encoder, const Queries& queries,
+              const TaskState& state, const sam::Prompts& prompts) {
+  Answer out;
+  out.dense = task_encoder.predict(queries.maps, state, sam.prompt_encoder->dense_pe());
+  out.refined = refine(sam, queries.features, out.dense, prompts);
+  return out;
+}
+
+}  // namespace gmiseg::support

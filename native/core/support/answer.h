@@ -1,0 +1,29 @@
+// A query's masks from a task's state: the task encoder's own, and SAM's from it.
+#pragma once
+
+#include "sam/sam.h"
+#include "support/task_encoder.h"
+
+namespace gmiseg::support {
+
+// Where queries are answered: their features as SAM and as the task encoder see them.
+struct Queries {
+  const sam::ImageFeatures& features;
+  const Maps& maps;
+};
+
+struct Answer {
+  DensePrediction dense;
+  sam::DecodedMasks refined;  // one mask a row
+};
+
+// `prompts`: further clicks, boxes or a mask, one row a query, or empty; the dense logits are added to a
+// mask.
+Answer answer(sam::SamImpl& sam, TaskEncoderImpl& task_encoder, const Queries& queries,
+              const TaskState& state, const sam::Prompts& prompts = {});
+
+// SAM's masks from a dense prediction that is there already.
+sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, const DensePrediction& dense,
+                         const sam::Prompts& prompts);
+
+}  // namespace gmiseg::support

@@ -1,0 +1,41 @@
+// What a run learns: it makes batches, turns them into a loss, and judges the model.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "train/batch.h"
+#include "train/options.h"
+#include "train/validate.h"
+
+namespace gmiseg::train {
+
+struct Losses {
+  at::Tensor total;   // scalar, with a graph
+  at::Tensor values;  // [value_names().size()], detached
+};
+
+class Objective {
+ public:
+  virtual ~Objective() = default;
+  // Names of what `forward` measures, as step reports carry them.
+  virtual const std::vector<std::string>& value_names() const = 0;
+  // Batch number `number` of the run, which depends on the seed and the number alone. On the feed's thread.
+  virtual Batch make_batch(int64_t number) const = 0;
+  // Batches are on the model's device; autocast is set as the options say.
+  virtual Losses forward(const Batch& batch) = 0;
+  // Nothing to judge by: samples = 0.
+  virtual Validation validate() = 0;
+  // For the run's config.json.
+  virtual io::Json tasks() const = 0;
+};
+
+// model, options and stop must outlive the objective. iou_weight: of the squared error of the predicted IoU.
+std::unique_ptr<Objective> prompted_objective(model::Model& model, const TrainOptions& options,
+                                              double iou_weight, const Progress& stop);
+std::unique_ptr<Objective> episodic_objective(model::Model& model, const TrainOptions& options,
+                                              double iou_weight, const Progress& stop);
+
+}  // namespace gmiseg::train

@@ -1,0 +1,156 @@
+// Training on prompts made from the masks themselves.
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/types.h>
+
+#include "train/losses.h"
+#include "train/objective.h"
+#include "train/prompts.h"
+#include "train/samples.h"
+
+namespace gmiseg::train {
+
+namespace {
+
+// Names of independent random streams of a run.
+enum Stream : uint64_t { kSampleStream = 1, kBatchStream = 2 };
+
+class Prompted : public Objective {
+ public:
+  Prompted(model::Model& model, const TrainOptions& options, double iou_weight, const Progress& stop)
+      : model_(model), options_(options), iou_weight_(iou_weight), stop_(stop), index_(options) {}
+  const std::vector<std::string>& value_names() const override {
+    static const std::vector<std::string> names = {"focal", "diceLoss", "iouLoss", "dice"};
+    return names;
+  }
+  Batch make_batch(int64_t number) const override;
+  Losses forward(const Batch& batch) override;
+  Validation validate() override { return train::validate(model_, index_, options_, stop_); }
+  io::Json tasks() const override { return index_.describe(); }
+
+ private:
+  void add_loss(const sam::DecodedMasks& masks, const Batch& batch, Losses& out) const;
+
+  model::Model& model_;
+  const TrainOptions& options_;
+  const double iou_weight_;
+  const Progress& stop_;
+  const SampleIndex index_;
+};
+
+Batch Prompted::make_batch(int64_t number) const {
+  const auto& options = options_;
+  const auto& config = model_.sam->config;
+  runtime::Rng batch_rng(options.seed, kBatchStream, static_cast<uint64_t>(number));
+  const double kind = batch_rng.uniform(0, options.box_share + options.points_share + options.both_share);
+  const bool with_box = kind < options.box_share || kind >= options.box_share + options.points_share;
+  const bool with_points = kind >= options.box_share;
+  const int64_t points = 1 + batch_rng.below(options.max_points);
+  const bool refine = batch_rng.chance(options.refine_share);
+  const uint64_t noise_seed = batch_rng.seed();
+
+  std::vector<at::Tensor> images, targets, all_points, boxes;
+  for (int64_t i = 0; i < options.batch_size; ++i) {
+    runtime::Rng rng(options.seed, kSampleStream, static_cast<uint64_t>(number * options.batch_size + i));
+    const auto& task = index_.train()[rng.below(static_cast<int64_t>(index_.train().size()))];
+    const auto& ref = task.samples[rng.below(static_cast<int64_t>(task.samples.size()))];
+    const auto sample = augment({index_.image(ref), index_.labels(ref)}, ref.label, options, rng);
+    const auto frame = sam::frame_of(sample.labels.size(0), sample.labels.size(1), config);
+    auto image = sam::preprocess(sample.image.permute({1, 2, 0}), config);
+    if (options.noise > 0) {
+      auto generator = at::detail::createCPUGenerator(rng.seed());
+      const double deviation = rng.uniform(0, options.noise);
+      // A grey picture's three channels are one: so is their noise.
+      const auto noise =
+          at::randn({1, sample.image.size(0), frame.input_height, frame.input_width}, generator, at::kFloat);
+      image.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).add_(noise, deviation);
+    }
+    images.push_back(image);
+    const auto others = index_.labels_in(ref);
+    for (int64_t p = 0; p < options.prompts_per_image; ++p) {
+      // The drawn task first; then any label that the augmentation has left in the picture.
+      auto mask =
+          sample.labels.eq(p == 0 ? ref.label : others[rng.below(static_cast<int64_t>(others.size()))]);
+      if (p > 0 && mask.sum().item<int64_t>() < options.min_pixels) mask = sample.labels.eq(ref.label);
+      targets.push_back(low_res_target(mask, frame, config, options.target));
+      if (with_points) all_points.push_back(points_in_mask(mask, points, frame, rng));
+      if (with_box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, config, rng));
+    }
+  }
+  Batch batch;
+  batch.images = at::cat(images);
+  batch.target = at::stack(targets);
+  if (with_points) batch.points = at::stack(all_points);
+  if (with_box) batch.boxes = at::stack(boxes);
+  if (refine) {
+    auto generator = at::detail::createCPUGenerator(noise_seed);
+    batch.error_noise = 1 - at::rand(batch.target.sizes(), generator, at::kFloat);
+  }
+  return batch;
+}
+
+void Prompted::add_loss(const sam::DecodedMasks& masks, const Batch& batch, Losses& out) const {
+  // All four masks come for a single point, which may mean the whole or a part:
+  // the best of masks 1..3 learns beside mask 0, as in SAM's own training.
+  const auto one = [&](int64_t m) {
+    const auto logits = masks.logits.slice(1, m, m + 1);
+    const auto parts = segmentation_loss(logits, batch.target);
+    auto total = options_.focal_weight * parts.focal + options_.dice_weight * parts.dice;
+    const auto iou_error =
+        (masks.iou.select(1, m).to(at::kFloat) - mask_iou(logits.detach(), batch.target)).square();
+    if (iou_weight_ > 0) total = total + iou_weight_ * iou_error;
+    return std::make_tuple(total, parts, iou_error);
+  };
+  const auto [total, parts, iou_error] = one(0);
+  auto sum = total.mean();
+  if (masks.logits.size(1) > 1) {
+    std::vector<at::Tensor> others;
+    for (int64_t m = 1; m < masks.logits.size(1); ++m) others.push_back(std::get<0>(one(m)));
+    sum = sum + std::get<0>(at::stack(others).min(0)).mean();
+  }
+  out.total = out.total.defined() ? out.total + sum : sum;
+  out.values = at::stack({parts.focal.mean(), parts.dice.mean(), iou_error.mean(),
+                          mask_dice(masks.logits.slice(1, 0, 1), batch.target).mean()})
+                   .detach();
+}
+
+Losses Prompted::forward(const Batch& batch) {
+  Losses out;
+  sam::EncodeOptions options;
+  options.bypass = model_.adapter.get();
+  options.checkpoint = options_.checkpointing;
+  auto& sam = *model_.sam;
+  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
+  const auto positions = sam.prompt_encoder->dense_pe();
+  sam::Prompts prompts;
+  prompts.points = batch.points;
+  prompts.boxes = batch.boxes;
+  if (batch.points.defined())
+    prompts.labels = at::ones({batch.points.size(0), batch.points.size(1)}, batch.points.options());
+  const bool one_point = batch.points.defined() && !batch.boxes.defined() && batch.points.size(1) == 1;
+  const int64_t rows = batch.target.size(0);
+  auto masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
+                                         one_point ? sam::MaskChoice::kAll : sam::MaskChoice::kSingle);
+  add_loss(masks, batch, out);
+  if (batch.error_noise.defined()) {
+    // Second pass: a point where the first one was wrong, and its logits as mask prompt.
+    const auto logits = masks.logits.slice(1, 0, 1).detach().to(at::kFloat);
+    const auto [point, label] = error_point(logits, batch.target, batch.error_noise, sam.config);
+    prompts.points = prompts.points.defined() ? at::cat({prompts.points, point}, 1) : point;
+    prompts.labels = prompts.labels.defined() ? at::cat({prompts.labels, label}, 1) : label;
+    prompts.masks = logits;
+    masks = sam.mask_decoder->forward(features, positions, sam.prompt_encoder->forward(prompts, rows),
+                                      sam::MaskChoice::kSingle);
+    add_loss(masks, batch, out);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::unique_ptr<Objective> prompted_objective(model::Model& model, const TrainOptions& options,
+                                              double iou_weight, const Progress& stop) {
+  return std::make_unique<Prompted>(model, options, iou_weight, stop);
+}
+
+}  // namespace gmiseg::train

@@ -1,0 +1,73 @@
+#include "train/prompts.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gmiseg::train {
+
+namespace {
+
+at::Tensor scale_of(const sam::Frame& frame) {
+  return at::tensor({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())});
+}
+
+}  // namespace
+
+at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng) {
+  const auto inside = mask.nonzero();  // [n, 2] as (y, x)
+  std::vector<int64_t> picks;
+  for (int64_t i = 0; i < count; ++i) picks.push_back(rng.below(inside.size(0)));
+  return inside.index_select(0, at::tensor(picks)).flip({1}).to(at::kFloat) * scale_of(frame);
+}
+
+at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
+                       const sam::SamConfig& config, runtime::Rng& rng) {
+  const auto rows = mask.any(1).nonzero(), columns = mask.any(0).nonzero();
+  const double scale = static_cast<double>(config.image_size) / 1024;
+  const auto move = [&] { return rng.uniform(0, offset) * scale; };
+  const double x0 = columns.min().item<double>() * frame.scale_x() - move();
+  const double y0 = rows.min().item<double>() * frame.scale_y() - move();
+  const double x1 = columns.max().item<double>() * frame.scale_x() + move();
+  const double y1 = rows.max().item<double>() * frame.scale_y() + move();
+  const auto right = static_cast<double>(frame.input_width - 1),
+             bottom = static_cast<double>(frame.input_height - 1);
+  return at::tensor({static_cast<float>(std::max(0.0, x0)), static_cast<float>(std::max(0.0, y0)),
+                     static_cast<float>(std::min(right, x1)), static_cast<float>(std::min(bottom, y1))});
+}
+
+at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
+                          TargetMode mode) {
+  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
+  const auto side = [&](int64_t n) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
+  };
+  const int64_t height = side(frame.input_height), width = side(frame.input_width);
+  const auto x = mask.to(at::kFloat).unsqueeze(0).unsqueeze(0);
+  at::Tensor small;
+  if (mode == TargetMode::kNearest) {
+    small = at::_upsample_nearest_exact2d(x, {height, width});
+  } else if (height <= mask.size(0) && width <= mask.size(1)) {
+    small = at::adaptive_avg_pool2d(x, {height, width});
+  } else {
+    small = at::upsample_bilinear2d(x, {height, width}, false);
+  }
+  if (mode == TargetMode::kArea) small = small.ge(0.5).to(at::kFloat);
+  return at::constant_pad_nd(small, {0, config.low_res() - width, 0, config.low_res() - height}).squeeze(0);
+}
+
+std::pair<at::Tensor, at::Tensor> error_point(const at::Tensor& logits, const at::Tensor& target,
+                                              const at::Tensor& noise, const sam::SamConfig& config) {
+  const auto truth = target.gt(0.5), wrong = logits.gt(0).logical_xor(truth);
+  const auto pick = (wrong.to(at::kFloat) * noise).flatten(1).argmax(1);
+  const double cell = static_cast<double>(config.image_size) / static_cast<double>(config.low_res());
+  const auto y = pick.div(config.low_res(), "floor"), x = pick.remainder(config.low_res());
+  // Centres of the low-resolution cells, in the input's pixels.
+  const auto point = (at::stack({x, y}, 1).to(at::kFloat).unsqueeze(1) + 0.5) * cell - 0.5;
+  return {point, truth.flatten(1).gather(1, pick.unsqueeze(1)).to(at::kFloat)};
+}
+
+}  // namespace gmiseg::train

@@ -1,0 +1,27 @@
+// Prompts and targets made from ground-truth masks.
+#pragma once
+
+#include <utility>
+
+#include "runtime/rng.h"
+#include "sam/config.h"
+#include "sam/transforms.h"
+#include "train/options.h"
+
+namespace gmiseg::train {
+
+// Points and boxes from a mask, in the frame of the encoder's input. `mask` is bool [H, W], not empty.
+at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng);
+at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
+                       const sam::SamConfig& config, runtime::Rng& rng);
+
+// The low-resolution target [1, low, low] of a mask.
+at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
+                          TargetMode mode);
+
+// A click that corrects: a random place where {logits > 0} and {target > .5} differ. logits, target and noise
+// [R, 1, low, low], noise in (0, 1]. Returns the point [R, 1, 2] in the input's frame and its label [R, 1].
+std::pair<at::Tensor, at::Tensor> error_point(const at::Tensor& logits, const at::Tensor& target,
+                                              const at::Tensor& noise, const sam::SamConfig& config);
+
+}  // namespace gmiseg::train

@@ -83,6 +83,10 @@ engine::LoadOptions load_options(const Napi::Value& value) {
   return options;
 }
 
+std::vector<uint8_t> bytes(const Napi::Value& value, const char* name, int64_t length) {
+  return copied<uint8_t>(value, name, length);
+}
+
 Image image(const Napi::Value& value) {
   const Napi::Object from = object(value, "image");
   Image image;
@@ -132,6 +136,17 @@ engine::PredictOutput predict_output(const Napi::Value& value, int64_t count, co
   }
   if (const Napi::Value logits = from.Get("logits"); given(logits)) {
     out.logits = elements<float>(logits, "out.logits", pixels);
+  }
+  return out;
+}
+
+engine::TaskOutput task_output(const Napi::Value& value, const Geometry& geometry) {
+  const Napi::Object from = object(value, "out");
+  const int64_t pixels = geometry.height * geometry.width;
+  engine::TaskOutput out;
+  out.probability = elements<float>(from.Get("probability"), "out.probability", pixels);
+  if (const Napi::Value spread = from.Get("spread"); given(spread)) {
+    out.spread = elements<float>(spread, "out.spread", pixels);
   }
   return out;
 }

@@ -21,6 +21,9 @@ Napi::Function function(const Napi::Value& value, const char* name);
 
 engine::LoadOptions load_options(const Napi::Value& value);
 
+// A copy of a Uint8Array of that length.
+std::vector<uint8_t> bytes(const Napi::Value& value, const char* name, int64_t length);
+
 // Pixels that a job owns.
 struct Image {
   std::vector<uint8_t> data;
@@ -42,5 +45,8 @@ engine::PromptBatch prompts(const Napi::Value& value, const Geometry& geometry);
 // Pointers into the arrays of `value`, which the caller must keep referenced
 // until the job has ended. `count` masks.
 engine::PredictOutput predict_output(const Napi::Value& value, int64_t count, const Geometry& geometry);
+
+// The same for a task's answer.
+engine::TaskOutput task_output(const Napi::Value& value, const Geometry& geometry);
 
 }  // namespace gmiseg::binding

@@ -5,6 +5,7 @@
 #include "embedding.h"
 #include "errors.h"
 #include "session.h"
+#include "task.h"
 
 namespace gmiseg::binding {
 
@@ -21,6 +22,7 @@ Instance::Pending::Pending(Napi::Env env, Request&& request)
 Instance::Instance(Napi::Env env) {
   session_class = Napi::Persistent(NativeSession::define(env));
   embedding_class = Napi::Persistent(NativeEmbedding::define(env));
+  task_class = Napi::Persistent(NativeTask::define(env));
 }
 
 void Instance::ensure_lane(Napi::Env env) {

@@ -19,6 +19,7 @@ namespace gmiseg::binding {
 
 struct SessionCore;
 struct EmbeddingCore;
+struct TaskCore;
 
 // A job as the JS thread hands it in.
 struct Request {
@@ -60,9 +61,11 @@ class Instance {
   const std::shared_ptr<Estate> estate = std::make_shared<Estate>();
   Napi::FunctionReference session_class;
   Napi::FunctionReference embedding_class;
+  Napi::FunctionReference task_class;
   // Handed to the constructor that is about to run; else constructors throw.
   std::shared_ptr<SessionCore> newborn_session;
   std::shared_ptr<EmbeddingCore> newborn_embedding;
+  std::shared_ptr<TaskCore> newborn_task;
 
  private:
   struct Pending {

@@ -8,6 +8,7 @@
 #include "instance.h"
 #include "job.h"
 #include "report_queue.h"
+#include "task.h"
 
 namespace gmiseg::binding {
 namespace {
@@ -117,11 +118,21 @@ std::string SessionCore::info() const {
   return info_;
 }
 
+template <Napi::Value (*Call)(const Napi::CallbackInfo&, std::shared_ptr<SessionCore>)>
+Napi::Value NativeSession::about_tasks(const Napi::CallbackInfo& info) {
+  return Instance::of(info.Env()).start(info.Env(), [&] { return Call(info, core()).As<Napi::Object>(); });
+}
+
 Napi::Function NativeSession::define(Napi::Env env) {
   return DefineClass(
       env, "NativeSession",
       {InstanceMethod<&NativeSession::info>("info"), InstanceMethod<&NativeSession::encode>("encode"),
        InstanceMethod<&NativeSession::predict>("predict"), InstanceMethod<&NativeSession::train>("train"),
+       InstanceMethod<&NativeSession::about_tasks<&NativeTask::define_task>>("defineTask"),
+       InstanceMethod<&NativeSession::about_tasks<&NativeTask::predict_task>>("predictTask"),
+       InstanceMethod<&NativeSession::about_tasks<&NativeTask::leave_one_out>>("leaveOneOut"),
+       InstanceMethod<&NativeSession::about_tasks<&NativeTask::save_task>>("saveTask"),
+       InstanceMethod<&NativeSession::about_tasks<&NativeTask::load_task>>("loadTask"),
        InstanceMethod<&NativeSession::save>("save"), InstanceMethod<&NativeSession::close>("close")});
 }
 

@@ -47,6 +47,8 @@ class NativeSession : public Napi::ObjectWrap<NativeSession> {
   Napi::Value predict(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
   Napi::Value save(const Napi::CallbackInfo& info);
+  template <Napi::Value (*Call)(const Napi::CallbackInfo&, std::shared_ptr<SessionCore>)>
+  Napi::Value about_tasks(const Napi::CallbackInfo& info);
   void close(const Napi::CallbackInfo& info);
 
   // Throws Error(kClosed).

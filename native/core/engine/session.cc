@@ -1,4 +1,4 @@
-#include "engine/session.h"
+#include "engine/session_impl.h"
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
@@ -21,30 +21,6 @@ namespace {
 // Prompts decoded together: enough to share the work, few enough to stop soon.
 constexpr int64_t kRowsAtOnce = 8;
 
-class EmbeddingImpl : public Embedding {
- public:
-  EmbeddingImpl(sam::ImageFeatures features, sam::Frame frame, const void* owner, int64_t version)
-      : features(std::move(features)), frame(frame), owner(owner), version(version) {}
-  int64_t image_height() const override { return frame.height; }
-  int64_t image_width() const override { return frame.width; }
-  std::vector<int64_t> shape() const override { return features.embedding.sizes().vec(); }
-  void copy_to(float* out) const override {
-    c10::InferenceMode inference;
-    const auto host = features.embedding.to(at::kCPU, at::kFloat).contiguous();
-    std::memcpy(out, host.const_data_ptr<float>(), host.nbytes());
-  }
-  size_t memory_bytes() const override {
-    size_t bytes = features.embedding.nbytes();
-    for (const auto& map : features.high_res) bytes += map.nbytes();
-    return bytes;
-  }
-
-  const sam::ImageFeatures features;  // of one image
-  const sam::Frame frame;
-  const void* const owner;  // the model it came from
-  const int64_t version;    // of that model's weights
-};
-
 at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device) {
   return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat).clone().to(device);
 }
@@ -55,38 +31,38 @@ void copy_out(const at::Tensor& values, T* out, int64_t offset) {
   std::memcpy(out + offset, host.const_data_ptr(), host.nbytes());
 }
 
-class SessionImpl : public Session {
- public:
-  SessionImpl(std::shared_ptr<model::Model> model, int threads)
-      : model_(std::move(model)), threads_(threads) {}
+}  // namespace
 
-  std::string info_json() const override;
-  int64_t low_res_size() const override { return model_->sam->config.low_res(); }
-  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
-  void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
-               const PredictOutput& out, const Progress& progress) override;
-  std::string train(const std::string& options_json, const ReportSink& sink,
-                    const Progress& progress) override {
-    runtime::use_threads(threads_);
-    return train::train(*model_, io::Json::parse(options_json, "training options"), sink, progress);
-  }
-  void save(const std::string& path, const std::string& what, const Progress& progress) override {
-    progress.check();
-    model::save_model(*model_, path, what);
-  }
-  size_t memory_bytes() const override {
-    size_t bytes = 0;
-    for (const auto& [name, tensor] : sam::named_weights(*model_->sam)) bytes += tensor.nbytes();
-    return bytes;
-  }
+void EmbeddingImpl::copy_to(float* out) const {
+  c10::InferenceMode inference;
+  const auto host = seen->features.embedding.to(at::kCPU, at::kFloat).contiguous();
+  std::memcpy(out, host.const_data_ptr<float>(), host.nbytes());
+}
 
- private:
-  sam::Prompts prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
-                               int64_t count) const;
+size_t EmbeddingImpl::memory_bytes() const {
+  size_t bytes = seen->features.embedding.nbytes() + seen->pixels.nbytes();
+  for (const auto& map : seen->features.high_res) bytes += map.nbytes();
+  // The other scales are the features' own memory.
+  if (!seen->maps.features.empty()) bytes += seen->maps.features.front().nbytes();
+  return bytes;
+}
 
-  std::shared_ptr<model::Model> model_;
-  int threads_;
-};
+std::string SessionImpl::train(const std::string& options_json, const ReportSink& sink,
+                               const Progress& progress) {
+  runtime::use_threads(threads_);
+  return train::train(*model_, io::Json::parse(options_json, "training options"), sink, progress);
+}
+
+void SessionImpl::save(const std::string& path, const std::string& what, const Progress& progress) {
+  progress.check();
+  model::save_model(*model_, path, what);
+}
+
+size_t SessionImpl::memory_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [name, tensor] : sam::named_weights(*model_->sam)) bytes += tensor.nbytes();
+  return bytes;
+}
 
 std::string SessionImpl::info_json() const {
   const auto& config = model_->sam->config;
@@ -135,12 +111,19 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Pro
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
   const auto& config = model_->sam->config;
-  auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
+  const auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
-  auto features = model_->sam->image_encoder->forward(input, options, progress);
-  return std::make_shared<EmbeddingImpl>(
-      std::move(features), sam::frame_of(image.height, image.width, config), model_.get(), model_->version);
+  auto seen = std::make_shared<support::Seen>();
+  seen->frame = sam::frame_of(image.height, image.width, config);
+  seen->features = model_->sam->image_encoder->forward(input, options, progress);
+  seen->pixels = pixels.permute({2, 0, 1}).contiguous();
+  if (model_->task_encoder) {
+    auto inside = at::zeros({1, 1, config.image_size, config.image_size}, input.options().dtype(at::kFloat));
+    inside.slice(2, 0, seen->frame.input_height).slice(3, 0, seen->frame.input_width).fill_(1);
+    seen->maps = model_->task_encoder->maps(input, seen->features, inside);
+  }
+  return std::make_shared<EmbeddingImpl>(std::move(seen), model_.get(), model_->version);
 }
 
 sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
@@ -169,8 +152,7 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
   return out;
 }
 
-void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, const PredictOptions& options,
-                          const PredictOutput& out, const Progress& progress) {
+const EmbeddingImpl& SessionImpl::own(const Embedding& embedding) const {
   const auto* image = dynamic_cast<const EmbeddingImpl*>(&embedding);
   if (image == nullptr || image->owner != model_.get()) {
     throw Error(ErrorCode::kInvalidArg,
@@ -180,6 +162,12 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
     throw Error(ErrorCode::kInvalidArg,
                 "This embedding is older than the model's weights. Encode the image again.");
   }
+  return *image;
+}
+
+void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, const PredictOptions& options,
+                          const PredictOutput& out, const Progress& progress) {
+  const auto& image = *own(embedding).seen;
   const auto& config = model_->sam->config;
   const auto fits = [&](size_t got, int64_t wanted, const char* name) {
     if (got != 0 && got != static_cast<size_t>(wanted)) {
@@ -192,22 +180,22 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   fits(batch.labels.size(), batch.rows * batch.points_per_row, "labels");
   fits(batch.boxes.size(), batch.rows * 4, "boxes");
   fits(batch.mask_logits.size(), batch.rows * config.low_res() * config.low_res(), "maskLogits");
-  fits(batch.mask.size(), batch.rows * image->frame.height * image->frame.width, "mask");
+  fits(batch.mask.size(), batch.rows * image.frame.height * image.frame.width, "mask");
 
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
   const auto positions = model_->sam->prompt_encoder->dense_pe();
   const int64_t masks_a_row = options.multimask ? 3 : 1;
-  const int64_t pixels = image->frame.height * image->frame.width, low = config.low_res() * config.low_res();
+  const int64_t pixels = image.frame.height * image.frame.width, low = config.low_res() * config.low_res();
   for (int64_t first = 0; first < batch.rows; first += kRowsAtOnce) {
     progress.report("decode", static_cast<double>(first) / static_cast<double>(batch.rows));
     const int64_t count = std::min(kRowsAtOnce, batch.rows - first);
-    const auto prompts = prompts_of_rows(batch, image->frame, first, count);
+    const auto prompts = prompts_of_rows(batch, image.frame, first, count);
     const auto encoded = model_->sam->prompt_encoder->forward(prompts, count);
     const auto decoded = model_->sam->mask_decoder->forward(
-        image->features, positions, encoded,
+        image.features, positions, encoded,
         options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle);
-    const auto logits = sam::postprocess(decoded.logits, image->frame, config);
+    const auto logits = sam::postprocess(decoded.logits, image.frame, config);
     const int64_t at_mask = first * masks_a_row;
     if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);
     if (out.logits != nullptr) copy_out(logits, out.logits, at_mask * pixels);
@@ -216,8 +204,6 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
     if (out.stability != nullptr) copy_out(sam::stability_score(logits), out.stability, at_mask);
   }
 }
-
-}  // namespace
 
 std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progress) {
   runtime::use_threads(options.threads);

@@ -64,6 +64,28 @@ class Embedding {
   virtual size_t memory_bytes() const = 0;
 };
 
+// One example of a task: an encoded picture and its mask.
+struct TaskExample {
+  std::shared_ptr<Embedding> embedding;
+  std::vector<uint8_t> mask;  // [height, width] of the image, 0 or not 0
+  int64_t group = 0;          // examples of one group are left out together
+};
+
+// A binary task, fitted to its examples.
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual int64_t examples() const = 0;
+  virtual std::string describe_json() const = 0;
+  virtual size_t memory_bytes() const = 0;
+};
+
+// Arrays [height, width] that the caller owns; null = not wanted.
+struct TaskOutput {
+  float* probability = nullptr;  // mean over the ensemble's members
+  float* spread = nullptr;       // their standard deviation
+};
+
 // Where training sends its step reports: one JSON object of a line each, the
 // same that metrics.jsonl gets. Called on the lane thread.
 using ReportSink = std::function<void(const std::string& json_line)>;
@@ -79,6 +101,19 @@ class Session {
   virtual std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) = 0;
   virtual void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                        const PredictOutput& out, const Progress& progress) = 0;
+  // options_json: support::FitOptions of support/engine.h; candidates_json: a list of them.
+  virtual std::shared_ptr<Task> define_task(const std::vector<TaskExample>& examples,
+                                            const std::string& options_json, const Progress& progress) = 0;
+  // `prompts`: one row that corrects the task's answer, or null.
+  virtual void predict_task(const Task& task, const Embedding& embedding, const PromptBatch* prompts,
+                            const TaskOutput& out, const Progress& progress) = 0;
+  virtual std::string leave_one_out(const std::vector<TaskExample>& examples,
+                                    const std::string& candidates_json, const Progress& progress) = 0;
+  virtual void save_task(const Task& task, const std::string& extra_json, const std::string& path,
+                         const Progress& progress) = 0;
+  // The task and its extra JSON.
+  virtual std::pair<std::shared_ptr<Task>, std::string> load_task(const std::string& path,
+                                                                  const Progress& progress) = 0;
   // Trains in place; `options_json` is documented in train/options.h. Returns
   // the summary as JSON. A stop ends it between steps with the summary of what
   // was done ("stopped": true), not with an error.

@@ -21,6 +21,15 @@ at::Tensor bilinear(const at::Tensor& x, int64_t height, int64_t width) {
   return at::upsample_bilinear2d(x, {height, width}, false);
 }
 
+// Height and width that the picture takes on the low-resolution grid.
+std::pair<int64_t, int64_t> low_res_size(const Frame& frame, const SamConfig& config) {
+  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
+  const auto side = [&](int64_t n) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
+  };
+  return {side(frame.input_height), side(frame.input_width)};
+}
+
 }  // namespace
 
 Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
@@ -78,14 +87,24 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
 at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config) {
   const auto foreground = mask.ne(0).to(at::kFloat).unsqueeze(1);
   // Area averages, so that thin structures leave a trace.
-  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
-  const auto side = [&](int64_t n) {
-    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
-  };
-  const int64_t height = side(frame.input_height), width = side(frame.input_width);
+  const auto [height, width] = low_res_size(frame, config);
   const auto small = at::_upsample_bilinear2d_aa(foreground, {height, width}, false);
   return at::constant_pad_nd(small * 20 - 10, {0, config.low_res() - width, 0, config.low_res() - height},
                              -10);
+}
+
+at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config, CellValue value) {
+  const auto [height, width] = low_res_size(frame, config);
+  const auto x = mask.to(at::kFloat).unsqueeze(0).unsqueeze(0);
+  at::Tensor small;
+  if (value == CellValue::kCentre) {
+    small = at::_upsample_nearest_exact2d(x, {height, width});
+  } else if (height <= mask.size(0) && width <= mask.size(1)) {
+    small = at::adaptive_avg_pool2d(x, {height, width});
+  } else {
+    small = at::upsample_bilinear2d(x, {height, width}, false);
+  }
+  return at::constant_pad_nd(small, {0, config.low_res() - width, 0, config.low_res() - height}).squeeze(0);
 }
 
 at::Tensor stability_score(const at::Tensor& logits) {

@@ -28,6 +28,15 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
 // with logits of +10 inside, -10 outside and on the padding.
 at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config);
 
+// What a cell of the low-resolution grid says of the mask below it.
+enum class CellValue {
+  kShare,   // how much of the cell is mask, 0 to 1
+  kCentre,  // whether its centre is, 0 or 1
+};
+
+// A binary mask [H, W] on the original grid -> [1, low, low] float32, 0 on the padding.
+at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config, CellValue value);
+
 // |{logit > 1}| / |{logit > -1}| per mask of [..., H, W]; 0 where the union is empty.
 at::Tensor stability_score(const at::Tensor& logits);
 

@@ -48,6 +48,26 @@ Contributions Contributions::select(const at::Tensor& index) const {
   return out;
 }
 
+Contributions join(const std::vector<Contributions>& parts) {
+  const auto all = [&](auto&& get) {
+    std::vector<at::Tensor> rows;
+    for (const auto& part : parts) rows.push_back(get(part));
+    return rows.size() == 1 ? rows[0] : at::cat(rows);
+  };
+  Contributions out;
+  for (size_t i = 0; i < parts.front().scales.size(); ++i) {
+    const auto scale = [&](at::Tensor Contributions::Scale::* member) {
+      return all([&](const Contributions& part) { return part.scales[i].*member; });
+    };
+    using Scale = Contributions::Scale;
+    out.scales.push_back({scale(&Scale::sums), scale(&Scale::mass), scale(&Scale::location),
+                          scale(&Scale::inside), scale(&Scale::outside)});
+  }
+  out.keys = all([](const Contributions& part) { return part.keys; });
+  out.values = all([](const Contributions& part) { return part.values; });
+  return out;
+}
+
 ConvBlockImpl::ConvBlockImpl(int64_t in, int64_t out) {
   conv0_ = register_module("conv0", sam::Conv2d(in, out, 3, 1, 1, true));
   norm0_ = register_module("norm0", sam::LayerNorm2d(out));

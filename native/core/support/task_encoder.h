@@ -34,6 +34,9 @@ struct Contributions {
   Contributions select(const at::Tensor& index) const;
 };
 
+// Batches of contributions, one after the other.
+Contributions join(const std::vector<Contributions>& parts);
+
 // The states of T tasks.
 struct TaskState {
   struct Scale {

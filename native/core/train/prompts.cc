@@ -41,22 +41,9 @@ at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& 
 
 at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
                           TargetMode mode) {
-  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
-  const auto side = [&](int64_t n) {
-    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
-  };
-  const int64_t height = side(frame.input_height), width = side(frame.input_width);
-  const auto x = mask.to(at::kFloat).unsqueeze(0).unsqueeze(0);
-  at::Tensor small;
-  if (mode == TargetMode::kNearest) {
-    small = at::_upsample_nearest_exact2d(x, {height, width});
-  } else if (height <= mask.size(0) && width <= mask.size(1)) {
-    small = at::adaptive_avg_pool2d(x, {height, width});
-  } else {
-    small = at::upsample_bilinear2d(x, {height, width}, false);
-  }
-  if (mode == TargetMode::kArea) small = small.ge(0.5).to(at::kFloat);
-  return at::constant_pad_nd(small, {0, config.low_res() - width, 0, config.low_res() - height}).squeeze(0);
+  if (mode == TargetMode::kSoft) return sam::mask_to_cells(mask, frame, config, sam::CellValue::kShare);
+  if (mode == TargetMode::kNearest) return sam::mask_to_cells(mask, frame, config, sam::CellValue::kCentre);
+  return sam::mask_to_cells(mask, frame, config, sam::CellValue::kShare).ge(0.5).to(at::kFloat);
 }
 
 std::pair<at::Tensor, at::Tensor> error_point(const at::Tensor& logits, const at::Tensor& target,

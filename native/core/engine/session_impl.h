@@ -1,0 +1,66 @@
+// The session over one model; session.h is its face.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/session.h"
+#include "model/model.h"
+#include "support/engine.h"
+
+namespace gmiseg::engine {
+
+class EmbeddingImpl : public Embedding {
+ public:
+  EmbeddingImpl(std::shared_ptr<const support::Seen> seen, const void* owner, int64_t version)
+      : seen(std::move(seen)), owner(owner), version(version) {}
+  int64_t image_height() const override { return seen->frame.height; }
+  int64_t image_width() const override { return seen->frame.width; }
+  std::vector<int64_t> shape() const override { return seen->features.embedding.sizes().vec(); }
+  void copy_to(float* out) const override;
+  size_t memory_bytes() const override;
+
+  const std::shared_ptr<const support::Seen> seen;
+  const void* const owner;  // the model it came from
+  const int64_t version;    // of that model's weights
+};
+
+class SessionImpl : public Session {
+ public:
+  SessionImpl(std::shared_ptr<model::Model> model, int threads)
+      : model_(std::move(model)), threads_(threads) {}
+
+  std::string info_json() const override;
+  int64_t low_res_size() const override { return model_->sam->config.low_res(); }
+  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
+  void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
+               const PredictOutput& out, const Progress& progress) override;
+  std::shared_ptr<Task> define_task(const std::vector<TaskExample>& examples, const std::string& options_json,
+                                    const Progress& progress) override;
+  void predict_task(const Task& task, const Embedding& embedding, const PromptBatch* prompts,
+                    const TaskOutput& out, const Progress& progress) override;
+  std::string leave_one_out(const std::vector<TaskExample>& examples, const std::string& candidates_json,
+                            const Progress& progress) override;
+  void save_task(const Task& task, const std::string& extra_json, const std::string& path,
+                 const Progress& progress) override;
+  std::pair<std::shared_ptr<Task>, std::string> load_task(const std::string& path,
+                                                          const Progress& progress) override;
+  std::string train(const std::string& options_json, const ReportSink& sink,
+                    const Progress& progress) override;
+  void save(const std::string& path, const std::string& what, const Progress& progress) override;
+  size_t memory_bytes() const override;
+
+ private:
+  // The embedding's own kind, checked to be of this model and its weights of today.
+  const EmbeddingImpl& own(const Embedding& embedding) const;
+  std::vector<support::Example> examples_of(const std::vector<TaskExample>& examples) const;
+  sam::Prompts prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
+                               int64_t count) const;
+
+  std::shared_ptr<model::Model> model_;
+  int threads_;
+};
+
+}  // namespace gmiseg::engine

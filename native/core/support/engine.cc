@@ -1,0 +1,246 @@
+#include "support/engine.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/types.h>
+
+#include <algorithm>
+#include <numeric>
+#include <set>
+
+#include "runtime/error.h"
+#include "runtime/rng.h"
+#include "support/learned.h"
+
+namespace gmiseg::support {
+
+namespace {
+
+constexpr const char* kEngines[] = {"learned", "training-free", "threshold", "copy"};
+constexpr const char* kOutputs[] = {"dense", "refined", "mean"};
+constexpr uint64_t kSubsetStream = 21;
+
+[[noreturn]] void bad(const std::string& key, const std::string& why) {
+  throw Error(ErrorCode::kInvalidArg, "The task option '" + key + "' " + why);
+}
+
+template <typename Options, typename Visitor>
+void visit(Options& o, Visitor&& v) {
+  v("engine", o.engine);
+  v("output", o.output);
+  v("location", o.location, 0, 10);
+  v("temperature", o.temperature, 0.001, 10);
+  v("ensemble", o.ensemble, 1, 64);
+  v("subset", o.subset, 0, 4096);
+  v("seed", o.seed, 0, 9007199254740991.0);
+}
+
+struct Reader {
+  const io::Json& json;
+  std::vector<std::string> known;
+
+  const io::Json* given(const char* key) {
+    known.emplace_back(key);
+    const auto* value = json.find(key);
+    return value == nullptr || value->is_null() ? nullptr : value;
+  }
+  void operator()(const char* key, std::string& value) {
+    const auto* v = given(key);
+    if (v == nullptr) return;
+    if (!v->is_string()) bad(key, "must be a string.");
+    value = v->as_string();
+  }
+  template <typename Number>
+  void operator()(const char* key, Number& value, double low, double high) {
+    const auto* v = given(key);
+    if (v == nullptr) return;
+    if (!v->is_number()) bad(key, "must be a number.");
+    const double number = v->as_double();
+    const bool whole = std::is_floating_point_v<Number> || number == std::floor(number);
+    if (!(number >= low && number <= high) || !whole) {
+      bad(key, "is " + v->dump() + ", not " + (std::is_floating_point_v<Number> ? "" : "a whole number ") +
+                   "between " + io::Json(low).dump() + " and " + io::Json(high).dump() + ".");
+    }
+    value = static_cast<Number>(number);
+  }
+};
+
+struct Writer {
+  io::Json& json;
+  void operator()(const char* key, const std::string& value) { json.set(key, value); }
+  void operator()(const char* key, double value, double, double) { json.set(key, value); }
+  void operator()(const char* key, int64_t value, double, double) { json.set(key, value); }
+  void operator()(const char* key, uint64_t value, double, double) { json.set(key, static_cast<int64_t>(value)); }
+};
+
+template <size_t N>
+void one_of(const char* key, const std::string& value, const char* const (&names)[N]) {
+  if (std::find(std::begin(names), std::end(names), value) != std::end(names)) return;
+  std::string list;
+  for (const char* name : names) list += (list.empty() ? "'" : ", '") + std::string(name) + "'";
+  bad(key, "is '" + value + "', not one of " + list + ".");
+}
+
+std::vector<Example> at_places(const std::vector<Example>& examples, const std::vector<size_t>& places) {
+  std::vector<Example> out;
+  for (const size_t i : places) out.push_back(examples[i]);
+  return out;
+}
+
+// Pixels that a mask and a probability share, for Dice.
+io::Json judged(const Example& example, const at::Tensor& probability) {
+  const auto predicted = probability.ge(0.5);
+  const auto both = predicted.logical_and(example.mask).sum().item<int64_t>();
+  const auto p = predicted.sum().item<int64_t>(), t = example.mask.sum().item<int64_t>();
+  io::Json json;
+  json.set("group", example.group);
+  json.set("dice", p + t > 0 ? 2 * static_cast<double>(both) / static_cast<double>(p + t) : 1.0);
+  json.set("both", both);
+  json.set("predicted", p);
+  json.set("truth", t);
+  io::Json box;
+  if (p > 0) {
+    const auto rows = predicted.any(1).nonzero(), columns = predicted.any(0).nonzero();
+    box = io::Json::Array{columns.min().item<int64_t>(), rows.min().item<int64_t>(),
+                          columns.max().item<int64_t>(), rows.max().item<int64_t>()};
+  }
+  json.set("box", std::move(box));
+  return json;
+}
+
+}  // namespace
+
+FitOptions FitOptions::from_json(const io::Json& json) {
+  if (!json.is_object()) throw Error(ErrorCode::kInvalidArg, "The task options are no JSON object.");
+  FitOptions options;
+  Reader reader{json, {}};
+  visit(options, reader);
+  for (const auto& [key, value] : json.as_object()) {
+    if (std::find(reader.known.begin(), reader.known.end(), key) == reader.known.end()) bad(key, "does not exist.");
+  }
+  one_of("engine", options.engine, kEngines);
+  one_of("output", options.output, kOutputs);
+  return options;
+}
+
+io::Json FitOptions::to_json() const {
+  io::Json json;
+  visit(*this, Writer{json});
+  return json;
+}
+
+std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& examples, const FitOptions& options,
+                            const Progress& progress) {
+  progress.check();
+  if (examples.empty()) throw Error(ErrorCode::kInvalidArg, "A task needs at least one example.");
+  if (options.engine == "learned") return fit_learned(model, examples, options);
+  if (options.engine == "training-free") return fit_training_free(model, examples, options);
+  if (options.engine == "threshold") return fit_threshold(examples);
+  return fit_copy(examples);
+}
+
+std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& tensors, const FitOptions& options) {
+  if (options.engine == "learned") return restore_learned(model, tensors, options);
+  if (options.engine == "training-free") return restore_training_free(model, tensors, options);
+  if (options.engine == "threshold") return restore_threshold(tensors);
+  return restore_copy(tensors);
+}
+
+std::pair<at::Tensor, at::Tensor> Fitted::probability(const Seen& query, const sam::Prompts& prompts) const {
+  std::vector<at::Tensor> all;
+  for (const auto& member : members) all.push_back(member->probability(query, prompts));
+  if (all.size() == 1) return {all[0], at::zeros_like(all[0])};
+  const auto stack = at::stack(all);
+  return {stack.mean(0), stack.std(0, /*unbiased=*/false)};
+}
+
+io::Json Fitted::describe() const {
+  io::Json json;
+  json.set("options", options.to_json());
+  json.set("examples", examples);
+  io::Json::Array found;
+  for (const auto& member : members) found.push_back(member->describe());
+  json.set("members", std::move(found));
+  return json;
+}
+
+Fitted fit_members(model::Model& model, const std::vector<Example>& examples, const FitOptions& options,
+                   const Progress& progress) {
+  Fitted out;
+  out.options = options;
+  out.examples = static_cast<int64_t>(examples.size());
+  const auto count = static_cast<int64_t>(examples.size());
+  if (options.ensemble == 1 || count == 1) {
+    out.members.push_back(fit(model, examples, options, progress));
+    return out;
+  }
+  const int64_t size =
+      options.subset > 0 ? std::min(options.subset, count) : std::max<int64_t>(1, (2 * count + 2) / 3);
+  for (int64_t member = 0; member < options.ensemble; ++member) {
+    progress.report("define", static_cast<double>(member) / static_cast<double>(options.ensemble));
+    // The first `size` places of a shuffle.
+    runtime::Rng rng(options.seed, kSubsetStream, static_cast<uint64_t>(member));
+    std::vector<size_t> places(examples.size());
+    std::iota(places.begin(), places.end(), 0);
+    for (int64_t i = 0; i < size; ++i) {
+      std::swap(places[static_cast<size_t>(i)], places[static_cast<size_t>(i + rng.below(count - i))]);
+    }
+    places.resize(static_cast<size_t>(size));
+    out.members.push_back(fit(model, at_places(examples, places), options, progress));
+  }
+  return out;
+}
+
+io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples,
+                       const std::vector<FitOptions>& candidates, const Progress& progress) {
+  std::set<int64_t> groups;
+  for (const auto& example : examples) groups.insert(example.group);
+  if (groups.size() < 2) {
+    throw Error(ErrorCode::kInvalidArg, "Leaving one out takes two examples or more.");
+  }
+  const bool learned = std::any_of(candidates.begin(), candidates.end(),
+                                   [](const FitOptions& o) { return o.engine == "learned"; });
+  Contributions contributions;
+  if (learned) contributions = contributions_of(model, examples, progress);
+  std::vector<std::vector<io::Json>> results(candidates.size(), std::vector<io::Json>(examples.size()));
+  double done = 0;
+  for (const int64_t group : groups) {
+    progress.report("leave one out", done++ / static_cast<double>(groups.size()));
+    std::vector<size_t> in, out;
+    for (size_t i = 0; i < examples.size(); ++i) (examples[i].group == group ? out : in).push_back(i);
+    std::vector<LearnedLogits> logits;
+    if (learned) {
+      const std::vector<int64_t> places(in.begin(), in.end());
+      const auto state =
+          model.task_encoder->combine(contributions.select(at::tensor(places).to(model.device)), 1);
+      for (const size_t i : out) logits.push_back(learned_logits(model, state, *examples[i].image, {}));
+    }
+    for (size_t c = 0; c < candidates.size(); ++c) {
+      const auto& options = candidates[c];
+      if (options.engine == "learned") {
+        for (size_t i = 0; i < out.size(); ++i)
+          results[c][out[i]] = judged(examples[out[i]], logits[i].probability(options.output));
+        continue;
+      }
+      const auto engine = fit(model, at_places(examples, in), options, progress);
+      for (const size_t i : out) {
+        progress.check();
+        results[c][i] = judged(examples[i], engine->probability(*examples[i].image, {}));
+      }
+    }
+  }
+  io::Json::Array list, group_list;
+  for (size_t c = 0; c < candidates.size(); ++c) {
+    io::Json entry;
+    entry.set("options", candidates[c].to_json());
+    entry.set("results", io::Json::Array(results[c].begin(), results[c].end()));
+    list.push_back(std::move(entry));
+  }
+  for (const int64_t group : groups) group_list.emplace_back(group);
+  io::Json json;
+  json.set("groups", std::move(group_list));
+  json.set("candidates", std::move(list));
+  return json;
+}
+
+}  // namespace gmiseg::support

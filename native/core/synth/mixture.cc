@@ -1,0 +1,24 @@
+// How often each family is drawn.
+#include "synth/family.h"
+
+namespace gmiseg::synth {
+
+FamilyPtr make_family(Rng rng) {
+  struct Entry {
+    FamilyPtr (*make)(Rng);
+    float weight;
+  };
+  static constexpr Entry kMixture[] = {
+      {make_anatomy, 0.45F}, {make_noise_label, 0.2F}, {make_cells, 0.2F}, {make_vessels, 0.15F}};
+  float total = 0;
+  for (const auto& entry : kMixture) total += entry.weight;
+  Rng draw = rng.fork(1);
+  float at = draw.uniform() * total;
+  for (const auto& entry : kMixture) {
+    at -= entry.weight;
+    if (at < 0) return entry.make(rng.fork(2));
+  }
+  return make_anatomy(rng.fork(2));
+}
+
+}  // namespace gmiseg::synth

@@ -37,9 +37,14 @@ struct Acquisition {
 enum class Modality { kMagnetic, kTomography, kUltrasound, kMicroscopy, kElectron, kXray, kPhotograph };
 
 Acquisition draw_acquisition(Rng rng, Modality modality);
+// Any, of those with so many channels.
+Modality any_modality(Rng& rng, int channels);
+
+// How much of each pixel lies in the field of view of a subject, 0 .. 1; empty: all of it.
+Plane field_of_view(const Acquisition& task, const Rng& streams, int64_t size);
 
 // values: one or three planes about [0, 1]; returns [size, size, channels].
 std::vector<uint8_t> acquire(std::array<Plane, 3>& values, int channels, int64_t size,
-                             const Acquisition& task, Rng rng);
+                             const Acquisition& task, const Plane& inside, const Rng& streams);
 
 }  // namespace gmiseg::synth

@@ -37,6 +37,11 @@ Acquisition common(Rng& rng) {
 
 }  // namespace
 
+Modality any_modality(Rng& rng, int channels) {
+  if (channels == 3) return rng.chance(0.6F) ? Modality::kMicroscopy : Modality::kPhotograph;
+  return static_cast<Modality>(rng.below(7));
+}
+
 Acquisition draw_acquisition(Rng rng, Modality modality) {
   Acquisition a = common(rng);
   switch (modality) {
@@ -60,7 +65,7 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.frame_size = rng.uniform(0.95F, 1.2F);
       break;
     case Modality::kUltrasound:
-      a.speckle = rng.uniform(0.25F, 0.6F);
+      a.speckle = rng.log_uniform(0.1F, 0.4F);
       a.blur = rng.log_uniform(0.002F, 0.006F);
       a.bias = rng.uniform(0.1F, 0.35F);
       a.bias_cells = rng.uniform(2, 4);
@@ -81,9 +86,9 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.mottle = rng.chance(0.4F) ? rng.log_uniform(0.01F, 0.04F) : 0;
       break;
     case Modality::kXray:
-      a.poisson = rng.log_uniform(0.005F, 0.05F);
+      a.poisson = rng.log_uniform(0.003F, 0.03F);
       a.bias = rng.chance(0.5F) ? rng.log_uniform(0.03F, 0.15F) : 0;
-      a.noise *= 0.4F;
+      a.noise *= 0.25F;
       break;
     case Modality::kPhotograph:
       a.vignette = rng.chance(0.6F) ? rng.uniform(0.1F, 0.7F) : 0;

@@ -119,6 +119,8 @@ Anatomy::Anatomy(Rng rng) {
                                         layout_close_up};
   kLayouts[draw.below(static_cast<int>(std::size(kLayouts)))](*this, rng.fork(5));
 
+  aim(rng.fork(6));
+  streaks = draw.chance(0.6F) ? draw.between(2, 14) : 0;
   // Two organs together, now and then.
   for (int k = 0; k < 3; ++k) {
     const auto& a = organs[static_cast<size_t>(draw.below(static_cast<int>(organs.size())))];
@@ -186,6 +188,49 @@ void Anatomy::draw_organ(Canvas& canvas, const Organ& organ, const Rng& streams,
   }
 }
 
+// Half of the tasks look closer, at some organ.
+void Anatomy::aim(Rng rng) {
+  if (outside_filled || rng.chance(0.5F)) return;
+  const Blob& blob = organs[static_cast<size_t>(rng.below(static_cast<int>(organs.size())))].blob;
+  const float closer = rng.log_uniform(1.05F, 1.9F), share = std::min(1.0F, 1.2F * (1 - 1 / closer));
+  view.zoom *= closer;
+  view.centre_x = share * blob.x;
+  view.centre_y = share * blob.y;
+}
+
+// What has no place of its own and lies under the organs that have one.
+void Anatomy::draw_clutter(Canvas& canvas, Rng rng) const {
+  const Labels muscle = labels_of({kBody});
+  for (int k = 0; k < clutter; ++k) {
+    Blob loop;
+    loop.x = clutter_x + clutter_reach * rng.normal() * 0.6F;
+    loop.y = clutter_y + clutter_reach * rng.normal() * 0.5F;
+    loop.rx = clutter_size * rng.log_uniform(0.5F, 1.5F);
+    loop.ry = clutter_size * rng.log_uniform(0.4F, 1.1F);
+    loop.turn = rng.uniform(0, 3.14F);
+    loop.roughen(rng, 0.1F);
+    const auto pick = static_cast<size_t>(rng.below(static_cast<int>(clutter_paints.size())));
+    const auto core = static_cast<size_t>(rng.below(static_cast<int>(clutter_paints.size())));
+    paint_blob(canvas, loop, clutter_paints[pick], Canvas::kKeep, outside_filled ? nullptr : &muscle);
+    if (rng.chance(0.6F)) {
+      paint_blob(canvas, loop.shrunk(0.2F * clutter_size), clutter_paints[core], Canvas::kKeep,
+                 outside_filled ? nullptr : &muscle);
+    }
+  }
+  Rng seam = rng.fork(1);
+  for (int k = 0; k < streaks; ++k) {
+    const float x = body.rx * seam.uniform(-0.9F, 0.9F), y = body.ry * seam.uniform(-0.9F, 0.9F);
+    const float angle = std::atan2(y, x) + 1.57F + 0.5F * seam.normal(), length = seam.uniform(0.1F, 0.4F);
+    const Stroke stroke{x,
+                        y,
+                        0.004F,
+                        x + length * std::cos(angle),
+                        y + length * std::sin(angle),
+                        seam.uniform(0.004F, 0.014F)};
+    canvas.paint(stroke.box(), 1, Canvas::kKeep, stroke, outside_filled ? nullptr : &muscle);
+  }
+}
+
 void Anatomy::draw(Canvas& canvas, Rng rng) const {
   const float level = level_spread_ * rng.uniform(-1, 1);
   if (outside_filled) {
@@ -198,25 +243,7 @@ void Anatomy::draw(Canvas& canvas, Rng rng) const {
     paint_blob(canvas, shell, 1, kFat);
     paint_blob(canvas, shell.shrunk(fat * std::exp(0.35F * own.normal())), 2, kBody);
   }
-  // Bowel and the like lies under the organs that have a place.
-  const Labels muscle = labels_of({kBody});
-  Rng mess = rng.fork(2);
-  for (int k = 0; k < clutter; ++k) {
-    Blob loop;
-    loop.x = clutter_x + clutter_reach * mess.normal() * 0.6F;
-    loop.y = clutter_y + clutter_reach * mess.normal() * 0.5F;
-    loop.rx = clutter_size * mess.log_uniform(0.5F, 1.5F);
-    loop.ry = clutter_size * mess.log_uniform(0.4F, 1.1F);
-    loop.turn = mess.uniform(0, 3.14F);
-    loop.roughen(mess, 0.1F);
-    const auto pick = static_cast<size_t>(mess.below(static_cast<int>(clutter_paints.size())));
-    const auto core = static_cast<size_t>(mess.below(static_cast<int>(clutter_paints.size())));
-    paint_blob(canvas, loop, clutter_paints[pick], Canvas::kKeep, outside_filled ? nullptr : &muscle);
-    if (mess.chance(0.6F)) {
-      paint_blob(canvas, loop.shrunk(0.2F * clutter_size), clutter_paints[core], Canvas::kKeep,
-                 outside_filled ? nullptr : &muscle);
-    }
-  }
+  draw_clutter(canvas, rng.fork(2));
   std::vector<Blob> placed;
   for (size_t k = 0; k < organs.size(); ++k) draw_organ(canvas, organs[k], rng.fork(100 + k), level, placed);
 }

@@ -51,11 +51,14 @@ class Anatomy : public Family {
   int clutter = 0;  // loops of bowel and the like, anew in every subject
   float clutter_size = 0.1F, clutter_x = 0, clutter_y = 0, clutter_reach = 0.4F;
   std::vector<int> clutter_paints;
+  int streaks = 0;              // seams of fat or muscle, anew in every subject
   bool outside_filled = false;  // a close-up: the body goes beyond the picture
 
  private:
   void draw_organ(Canvas& canvas, const Organ& organ, const Rng& rng, float level,
                   std::vector<Blob>& placed) const;
+  void draw_clutter(Canvas& canvas, Rng rng) const;
+  void aim(Rng rng);
   int next_label_ = 3;
   float level_spread_ = 1;
 };

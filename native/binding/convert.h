@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/session.h"
+#include "synth/synthesize.h"
 
 namespace gmiseg::binding {
 
@@ -42,5 +43,8 @@ engine::PromptBatch prompts(const Napi::Value& value, const Geometry& geometry);
 // Pointers into the arrays of `value`, which the caller must keep referenced
 // until the job has ended. `count` masks.
 engine::PredictOutput predict_output(const Napi::Value& value, int64_t count, const Geometry& geometry);
+
+// As predict_output: points into the arrays of `out`.
+synth::SynthesizeRequest synthesize_request(const Napi::Value& value, const Napi::Value& out);
 
 }  // namespace gmiseg::binding

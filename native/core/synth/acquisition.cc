@@ -24,7 +24,14 @@ Plane gain_field(const Acquisition& task, Rng& rng, const Rng& streams, int64_t 
   // The exponential is taken at the nodes: smooth all the same, and cheap.
   Lattice lattice(streams.fork(kBias), cells, cells);
   const float strength = spread(rng, task.bias) * kSplineGain;
-  for (auto& value : lattice.values) value = std::exp(std::clamp(strength * value, -1.5F, 1.5F));
+  // A coil lies at one side of all subjects.
+  const float fall = spread(rng, task.coil), across = static_cast<float>(cells) / 2 + 1;
+  for (size_t i = 0; i < lattice.values.size(); ++i) {
+    const float row = static_cast<float>(i / static_cast<size_t>(cells + 3)) - across;
+    const float column = static_cast<float>(i % static_cast<size_t>(cells + 3)) - across;
+    const float distance = (task.anisotropy_down ? row : column) * 2 / static_cast<float>(cells);
+    lattice.values[i] = std::exp(std::clamp(strength * lattice.values[i] + fall * distance, -1.5F, 1.5F));
+  }
   lattice.add_to(gain, size, 1);
   return gain;
 }
@@ -139,7 +146,7 @@ std::vector<uint8_t> acquire(std::array<Plane, 3>& values, int channels, int64_t
   const float finer = n / 256;
 
   const float blur = spread(rng, task.blur) * n, pixels = std::max(1.0F, task.anisotropy * finer);
-  const Plane gain = task.bias > 0 ? gain_field(task, rng, streams, size) : Plane{};
+  const Plane gain = task.bias > 0 || task.coil > 0 ? gain_field(task, rng, streams, size) : Plane{};
   const float dim = spread(rng, task.vignette), echo = spread(rng, task.ringing);
   const float echo_period = rng.uniform(0.006F, 0.03F), striped = spread(rng, task.stripes);
   const float noise = spread(rng, task.noise), poisson = spread(rng, task.poisson);

@@ -15,7 +15,8 @@ struct Acquisition {
   float blur = 0.002F;   // deviation of the point spread
   float anisotropy = 1;  // pixels averaged along one axis at 256
   bool anisotropy_down = false;
-  float bias = 0.1F, bias_cells = 2;                         // deviation of the log gain
+  float bias = 0.1F, bias_cells = 2;  // deviation of the log gain
+  float coil = 0;                     // how fast the signal falls from one side to the other
   float contrast = 0.1F, brightness = 0.05F, gamma = 0.15F;  // deviations between subjects
   float task_gamma = 1;
   float noise = 0.02F;  // additive; Rician where so

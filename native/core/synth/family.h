@@ -58,7 +58,7 @@ FamilyPtr make_parts(Rng rng);
 FamilyPtr make_layers(Rng rng);
 FamilyPtr make_superposition(Rng rng);
 
-// The family of a task, by the mixture's weights.
-FamilyPtr make_family(Rng rng);
+// A family of the kind that `draw` picks, by the mixture's weights.
+FamilyPtr make_family(Rng draw, Rng rng);
 
 }  // namespace gmiseg::synth

@@ -3,7 +3,7 @@
 
 namespace gmiseg::synth {
 
-FamilyPtr make_family(Rng rng) {
+FamilyPtr make_family(Rng draw, Rng rng) {
   struct Entry {
     FamilyPtr (*make)(Rng);
     float weight;
@@ -14,13 +14,12 @@ FamilyPtr make_family(Rng rng) {
       {make_vessels, 0.08F}, {make_texture_regions, 0.05F}};
   float total = 0;
   for (const auto& entry : kMixture) total += entry.weight;
-  Rng draw = rng.fork(1);
   float at = draw.uniform() * total;
   for (const auto& entry : kMixture) {
     at -= entry.weight;
-    if (at < 0) return entry.make(rng.fork(2));
+    if (at < 0) return entry.make(rng);
   }
-  return make_anatomy(rng.fork(2));
+  return make_anatomy(rng);
 }
 
 }  // namespace gmiseg::synth

@@ -52,7 +52,8 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       if (rng.chance(0.3F)) a.anisotropy = rng.log_uniform(1.5F, 5);
       a.anisotropy_down = rng.chance(0.5F);
       if (rng.chance(0.2F)) a.ringing = rng.uniform(0.02F, 0.12F);
-      if (rng.chance(0.12F)) a.frame = 2;
+      if (rng.chance(0.35F)) a.coil = rng.log_uniform(0.15F, 0.8F);
+      if (rng.chance(0.25F)) a.frame = 2;
       a.frame_size = rng.uniform(0.9F, 1.1F);
       break;
     case Modality::kTomography:

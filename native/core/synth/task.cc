@@ -22,7 +22,9 @@ enum Stream : uint64_t {
   kView,
   kLook,
   kTexture,
-  kDraw
+  kDraw,
+  kKind,
+  kAttempts
 };
 
 constexpr int64_t kPilotSize = 64;
@@ -62,13 +64,13 @@ struct Task::World {
   float border = 0;
   Traits traits;
 
-  bool choose();
+  bool choose(const Rng& kind);
 };
 
 // Draws a family, looks at a few small subjects of it and picks a target whose
 // area suits. False where none of its targets is fit to be learnt.
-bool Task::World::choose() {
-  family = make_family(rng.fork(kFamily));
+bool Task::World::choose(const Rng& kind) {
+  family = make_family(kind, rng.fork(kFamily));
   acquisition = draw_acquisition(rng.fork(kAcquisition), family->modality);
   if (family->frame >= 0) acquisition.frame = family->frame;
   std::vector<Canvas> pilots;
@@ -113,8 +115,8 @@ Task::Task(uint64_t seed, uint64_t index, int64_t size) {
   world->size = size;
   bool found = false;
   for (uint64_t attempt = 0; attempt < 4 * kTries && !found; ++attempt) {
-    world->rng = root.fork(attempt);
-    found = world->choose();
+    world->rng = root.fork(kAttempts).fork(attempt);
+    found = world->choose(root.fork(kKind));
   }
   // Practically never: then the mask may be empty, but the task is still one.
   if (!found) world->target = world->family->targets.front();

@@ -117,7 +117,8 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Pro
   auto seen = std::make_shared<support::Seen>();
   seen->frame = sam::frame_of(image.height, image.width, config);
   seen->features = model_->sam->image_encoder->forward(input, options, progress);
-  seen->pixels = pixels.permute({2, 0, 1}).contiguous();
+  // A copy in any case: a grey picture is contiguous as it is, and its memory is the caller's.
+  seen->pixels = pixels.permute({2, 0, 1}).clone(at::MemoryFormat::Contiguous);
   if (model_->task_encoder) {
     auto inside = at::zeros({1, 1, config.image_size, config.image_size}, input.options().dtype(at::kFloat));
     inside.slice(2, 0, seen->frame.input_height).slice(3, 0, seen->frame.input_width).fill_(1);

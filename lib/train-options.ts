@@ -117,6 +117,8 @@ export interface TrainOptions {
   readonly validateSamples?: number;
   readonly checkpointEvery?: number;
   readonly keepCheckpoints?: number;
+  /** Steps between models kept as `step-NNN.safetensors`, to choose among later; 0 = none. */
+  readonly exportEvery?: number;
   /** Steps between looks at the losses. */
   readonly reportEvery?: number;
 
@@ -202,6 +204,7 @@ const schema = z.strictObject({
   validateSamples: count,
   checkpointEvery: count,
   keepCheckpoints: count,
+  exportEvery: count,
   reportEvery: count,
 } satisfies Record<Exclude<keyof TrainOptions, 'out' | 'signal'>, z.ZodType>);
 

@@ -143,6 +143,17 @@ export interface NativeSession {
   close(): void;
 }
 
+export interface NativeSynthesizeOptions {
+  /** seed, task and first: 0 .. 2^53 - 1 */
+  seed: number;
+  task: number;
+  /** A multiple of 8 from 32 to 1024. */
+  size: number;
+  /** Subjects first .. first + count - 1. */
+  first: number;
+  count: number;
+}
+
 export interface NativeModule {
   readonly version: string;
   /** JSON, see engine/session.h */
@@ -155,4 +166,12 @@ export interface NativeModule {
   ): NativeJob<NativeSession>;
   inspectCheckpoint(path: string): NativeJob<string>;
   parity(folder: string, suite: string): NativeJob<string>;
+  /**
+   * Paints subjects of a synthetic task into `out` and resolves with the task's traits as JSON, see
+   * synth/synthesize.h. `images` holds count * size * size * 3 bytes; a task in grey uses the first third of it.
+   */
+  synthesize(
+    options: NativeSynthesizeOptions,
+    out: { images: Uint8Array; masks: Uint8Array },
+  ): NativeJob<string>;
 }

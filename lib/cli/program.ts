@@ -7,6 +7,7 @@ import { registerImport } from './import.js';
 import { registerInfo } from './info.js';
 import { registerPredict } from './predict.js';
 import type { Shell } from './shell.js';
+import { registerSynth } from './synth.js';
 import { registerTrain } from './train.js';
 
 /** The whole command line; parsing a wrong one throws CommanderError (its message is printed) or UsageError. */
@@ -32,6 +33,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
     registerInfo,
     registerDoctor,
     registerImport,
+    registerSynth,
     registerTrain,
     registerPredict,
     registerConvert,

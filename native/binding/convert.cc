@@ -151,4 +151,21 @@ engine::TaskOutput task_output(const Napi::Value& value, const Geometry& geometr
   return out;
 }
 
+synth::SynthesizeRequest synthesize_request(const Napi::Value& value, const Napi::Value& out) {
+  constexpr int64_t kMost = (int64_t{1} << 53) - 1;
+  const Napi::Object from = object(value, "options");
+  synth::SynthesizeRequest request;
+  request.seed = static_cast<uint64_t>(integer(from.Get("seed"), "options.seed", 0, kMost));
+  request.task = static_cast<uint64_t>(integer(from.Get("task"), "options.task", 0, kMost));
+  request.first = static_cast<uint64_t>(integer(from.Get("first"), "options.first", 0, kMost));
+  request.count = integer(from.Get("count"), "options.count", 0, kMaxRows);
+  request.size = integer(from.Get("size"), "options.size", 32, 1024);
+  if (request.size % 8 != 0) invalid("options.size", "a multiple of 8 from 32 to 1024");
+  const Napi::Object arrays = object(out, "out");
+  const int64_t pixels = request.count * request.size * request.size;
+  request.images = elements<uint8_t>(arrays.Get("images"), "out.images", 3 * pixels);
+  request.masks = elements<uint8_t>(arrays.Get("masks"), "out.masks", pixels);
+  return request;
+}
+
 }  // namespace gmiseg::binding

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/session.h"
+#include "synth/synthesize.h"
 
 namespace gmiseg::binding {
 
@@ -48,5 +49,8 @@ engine::PredictOutput predict_output(const Napi::Value& value, int64_t count, co
 
 // The same for a task's answer.
 engine::TaskOutput task_output(const Napi::Value& value, const Geometry& geometry);
+
+// As predict_output: points into the arrays of `out`.
+synth::SynthesizeRequest synthesize_request(const Napi::Value& value, const Napi::Value& out);
 
 }  // namespace gmiseg::binding

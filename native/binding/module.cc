@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "convert.h"
 #include "engine/session.h"
@@ -22,7 +23,8 @@ struct TextJob final : Job {
   void run(const Progress& progress) override { text = call(progress); }
 };
 
-Napi::Object submit_text(Napi::Env env, std::function<std::string(const Progress&)> call) {
+Napi::Object submit_text(Napi::Env env, std::function<std::string(const Progress&)> call,
+                         std::vector<Napi::Object> keep = {}) {
   auto job = std::make_shared<TextJob>();
   job->call = std::move(call);
   Request request;
@@ -30,6 +32,7 @@ Napi::Object submit_text(Napi::Env env, std::function<std::string(const Progress
     return Napi::String::New(env, job->text);
   };
   request.job = std::move(job);
+  request.keep = std::move(keep);
   return Instance::of(env).submit(env, std::move(request));
 }
 
@@ -56,6 +59,18 @@ Napi::Value parity(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value synthesize(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Instance::of(env).start(env, [&] {
+    const auto request = synthesize_request(info[0], info[1]);
+    // The arrays themselves, in case the caller empties the object.
+    const Napi::Object out = info[1].As<Napi::Object>();
+    return submit_text(env,
+                       [request](const Progress& progress) { return synth::synthesize(request, progress); },
+                       {out.Get("images").As<Napi::Object>(), out.Get("masks").As<Napi::Object>()});
+  });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Instance(env));
   exports.Set("version", GMISEG_VERSION);
@@ -66,6 +81,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, NativeSession::load, "load"));
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint, "inspectCheckpoint"));
   exports.Set("parity", Napi::Function::New(env, parity, "parity"));
+  exports.Set("synthesize", Napi::Function::New(env, synthesize, "synthesize"));
   return exports;
 }
 

@@ -56,7 +56,8 @@ struct PredictTaskJob final : Job {
   std::optional<engine::PromptBatch> prompts;
   engine::TaskOutput out;
   void run(const Progress& progress) override {
-    session->engine->predict_task(*task->engine, *embedding->engine, prompts ? &*prompts : nullptr, out, progress);
+    session->engine->predict_task(*task->engine, *embedding->engine, prompts ? &*prompts : nullptr, out,
+                                  progress);
   }
 };
 
@@ -148,7 +149,9 @@ Napi::Value NativeTask::define_task(const Napi::CallbackInfo& info, std::shared_
   job->examples = examples(info[0]);
   job->options = text(info[1], "options");
   Request request;
-  request.result = [job = job.get()](Napi::Env env) -> Napi::Value { return create(env, std::move(job->task)); };
+  request.result = [job = job.get()](Napi::Env env) -> Napi::Value {
+    return create(env, std::move(job->task));
+  };
   request.job = std::move(job);
   return Instance::of(info.Env()).submit(info.Env(), std::move(request));
 }

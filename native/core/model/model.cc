@@ -133,6 +133,21 @@ void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, ui
   ++model.version;
 }
 
+namespace {
+
+// The task encoder that a file carries, if it does.
+void read_task_encoder(Model& model, const io::Metadata& metadata, const io::NamedTensors& tensors,
+                       const std::string& path, const Progress& progress) {
+  const auto description = metadata.find(kTaskEncoderKey);
+  if (description == metadata.end()) return;
+  model.task_encoder = support::TaskEncoder(
+      support::TaskEncoderConfig::from_json(io::Json::parse(description->second, path)), model.sam->config);
+  assign_all(*model.task_encoder, kTaskEncoderPrefix, with_prefix(tensors, kTaskEncoderPrefix), path,
+             model.device, at::kFloat, progress);
+}
+
+}  // namespace
+
 void load_adapter(Model& model, const std::string& path) {
   const auto file = io::read_safetensors(path);
   const auto description = file.metadata.find("gmiseg.adapter");
@@ -175,6 +190,7 @@ void load_adapter(Model& model, const std::string& path) {
     }
   }
   model.adapter = std::move(adapter);
+  read_task_encoder(model, file.metadata, file.tensors, path, {});
   ++model.version;
 }
 
@@ -219,7 +235,6 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     if (options.image_size > 0) config.image_size = options.image_size;
     model->sam = sam::Sam(config);
     const auto own = checkpoint.metadata.find("gmiseg.adapter");
-    const auto task_encoder = checkpoint.metadata.find(kTaskEncoderKey);
     io::NamedTensors base;
     for (const auto& item : checkpoint.tensors) {
       if (is_base(item.first)) base.push_back(item);
@@ -235,13 +250,9 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
                  with_prefix(io::read_safetensors(checkpoint.path).tensors, kAdapterPrefix), checkpoint.path,
                  model->device, at::kFloat, {});
     }
-    if (task_encoder != checkpoint.metadata.end()) {
-      model->task_encoder = support::TaskEncoder(
-          support::TaskEncoderConfig::from_json(io::Json::parse(task_encoder->second, checkpoint.path)),
-          config);
-      assign_all(*model->task_encoder, kTaskEncoderPrefix,
-                 with_prefix(io::read_safetensors(checkpoint.path).tensors, kTaskEncoderPrefix),
-                 checkpoint.path, model->device, at::kFloat, {});
+    if (checkpoint.metadata.count(kTaskEncoderKey) > 0) {
+      read_task_encoder(*model, checkpoint.metadata, io::read_safetensors(checkpoint.path).tensors,
+                        checkpoint.path, progress);
     }
   }
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
@@ -282,6 +293,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
       throw Error(ErrorCode::kInvalidArg, "This model has no adapter to save. Save it as 'full'.");
     }
     add_adapter_weights();
+    add_task_encoder_weights();
     metadata["gmiseg.base"] = model.base_id();
     for (const auto& item : weights) {
       for (const auto& prefix : model.trained_prefixes) {

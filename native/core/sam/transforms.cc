@@ -93,7 +93,8 @@ at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamC
                              -10);
 }
 
-at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config, CellValue value) {
+at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config,
+                         CellValue value) {
   const auto [height, width] = low_res_size(frame, config);
   const auto x = mask.to(at::kFloat).unsqueeze(0).unsqueeze(0);
   at::Tensor small;

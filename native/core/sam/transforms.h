@@ -35,7 +35,8 @@ enum class CellValue {
 };
 
 // A binary mask [H, W] on the original grid -> [1, low, low] float32, 0 on the padding.
-at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config, CellValue value);
+at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config,
+                         CellValue value);
 
 // |{logit > 1}| / |{logit > -1}| per mask of [..., H, W]; 0 where the union is empty.
 at::Tensor stability_score(const at::Tensor& logits);

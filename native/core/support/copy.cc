@@ -21,7 +21,8 @@ at::Tensor thumbnail(const at::Tensor& pixels) {
 
 class Copy : public Engine {
  public:
-  Copy(at::Tensor thumbnails, at::Tensor masks) : thumbnails_(std::move(thumbnails)), masks_(std::move(masks)) {}
+  Copy(at::Tensor thumbnails, at::Tensor masks)
+      : thumbnails_(std::move(thumbnails)), masks_(std::move(masks)) {}
 
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
     const auto distance = (thumbnails_ - thumbnail(query.pixels)).square().sum(1);
@@ -59,7 +60,8 @@ std::unique_ptr<Engine> fit_copy(const std::vector<Example>& examples) {
 }
 
 std::unique_ptr<Engine> restore_copy(const io::NamedTensors& tensors) {
-  if (tensors.size() != 2) throw Error(ErrorCode::kCheckpointFormat, "The task file holds no copy of examples.");
+  if (tensors.size() != 2)
+    throw Error(ErrorCode::kCheckpointFormat, "The task file holds no copy of examples.");
   return std::make_unique<Copy>(tensors[0].second, tensors[1].second);
 }
 

@@ -70,7 +70,9 @@ struct Writer {
   void operator()(const char* key, const std::string& value) { json.set(key, value); }
   void operator()(const char* key, double value, double, double) { json.set(key, value); }
   void operator()(const char* key, int64_t value, double, double) { json.set(key, value); }
-  void operator()(const char* key, uint64_t value, double, double) { json.set(key, static_cast<int64_t>(value)); }
+  void operator()(const char* key, uint64_t value, double, double) {
+    json.set(key, static_cast<int64_t>(value));
+  }
 };
 
 template <size_t N>
@@ -116,7 +118,8 @@ FitOptions FitOptions::from_json(const io::Json& json) {
   Reader reader{json, {}};
   visit(options, reader);
   for (const auto& [key, value] : json.as_object()) {
-    if (std::find(reader.known.begin(), reader.known.end(), key) == reader.known.end()) bad(key, "does not exist.");
+    if (std::find(reader.known.begin(), reader.known.end(), key) == reader.known.end())
+      bad(key, "does not exist.");
   }
   one_of("engine", options.engine, kEngines);
   one_of("output", options.output, kOutputs);
@@ -129,8 +132,8 @@ io::Json FitOptions::to_json() const {
   return json;
 }
 
-std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& examples, const FitOptions& options,
-                            const Progress& progress) {
+std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& examples,
+                            const FitOptions& options, const Progress& progress) {
   progress.check();
   if (examples.empty()) throw Error(ErrorCode::kInvalidArg, "A task needs at least one example.");
   if (options.engine == "learned") return fit_learned(model, examples, options);
@@ -139,7 +142,8 @@ std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& exa
   return fit_copy(examples);
 }
 
-std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& tensors, const FitOptions& options) {
+std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& tensors,
+                                const FitOptions& options) {
   if (options.engine == "learned") return restore_learned(model, tensors, options);
   if (options.engine == "training-free") return restore_training_free(model, tensors, options);
   if (options.engine == "threshold") return restore_threshold(tensors);

@@ -18,9 +18,10 @@ constexpr size_t kAtOnce = 8;
 
 void need_task_encoder(const model::Model& model) {
   if (model.task_encoder) return;
-  throw Error(ErrorCode::kInvalidArg,
-              "This model has no task encoder. Use the engine 'training-free', or a model that was trained in "
-              "episodes, such as the package's own.");
+  throw Error(
+      ErrorCode::kInvalidArg,
+      "This model has no task encoder. Use the engine 'training-free', or a model that was trained in "
+      "episodes, such as the package's own.");
 }
 
 }  // namespace
@@ -39,7 +40,7 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
     const size_t end = std::min(examples.size(), first + kAtOnce);
     Maps maps;
     std::vector<at::Tensor> masks;
-    const auto join = [&](std::vector<at::Tensor> Maps::* member, std::vector<at::Tensor>& out) {
+    const auto join = [&](std::vector<at::Tensor> Maps::*member, std::vector<at::Tensor>& out) {
       for (size_t s = 0; s < (examples[first].image->maps.*member).size(); ++s) {
         std::vector<at::Tensor> rows;
         for (size_t i = first; i < end; ++i) rows.push_back((examples[i].image->maps.*member)[s]);
@@ -49,8 +50,7 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
     join(&Maps::features, maps.features);
     join(&Maps::inside, maps.inside);
     for (size_t i = first; i < end; ++i) masks.push_back(mask_cells(examples[i], model.sam->config));
-    parts.push_back(
-        model.task_encoder->contribute(maps, at::stack(masks).to(model.device), positions));
+    parts.push_back(model.task_encoder->contribute(maps, at::stack(masks).to(model.device), positions));
   }
   return join(parts);
 }

@@ -30,7 +30,8 @@ at::Tensor prototypes(const at::Tensor& features, int64_t count) {
   }
   auto centres = at::cat(seeds);
   for (int64_t round = 0; round < kRounds; ++round) {
-    const auto owner = at::one_hot(at::matmul(features, centres.t()).argmax(1), centres.size(0)).to(at::kFloat);
+    const auto owner =
+        at::one_hot(at::matmul(features, centres.t()).argmax(1), centres.size(0)).to(at::kFloat);
     const auto sums = at::matmul(owner.t(), features);
     // A prototype that lost all its rows stays where it was.
     centres = unit(at::where(owner.sum(0).gt(0).unsqueeze(1), sums, centres));

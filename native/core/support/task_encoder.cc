@@ -56,7 +56,7 @@ Contributions join(const std::vector<Contributions>& parts) {
   };
   Contributions out;
   for (size_t i = 0; i < parts.front().scales.size(); ++i) {
-    const auto scale = [&](at::Tensor Contributions::Scale::* member) {
+    const auto scale = [&](at::Tensor Contributions::Scale::*member) {
       return all([&](const Contributions& part) { return part.scales[i].*member; });
     };
     using Scale = Contributions::Scale;

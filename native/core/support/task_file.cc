@@ -46,12 +46,13 @@ std::pair<Fitted, io::Json> load_task(model::Model& model, const std::string& pa
   Fitted out;
   out.options = FitOptions::from_json(json.at("options"));
   out.examples = json.at("examples").as_int();
-  if (needs_model(out.options) && (base->second != model.base_id() ||
-                                   json.at("config").dump() != model.sam->config.to_json().dump())) {
-    throw Error(ErrorCode::kCheckpointMismatch,
-                path + " was made with another model (" + base->second.substr(0, 16) + "..., this one is " +
-                    model.base_id().substr(0, 16) +
-                    "...) or for another input size. Load that model, or define the task again from its examples.");
+  if (needs_model(out.options) &&
+      (base->second != model.base_id() || json.at("config").dump() != model.sam->config.to_json().dump())) {
+    throw Error(
+        ErrorCode::kCheckpointMismatch,
+        path + " was made with another model (" + base->second.substr(0, 16) + "..., this one is " +
+            model.base_id().substr(0, 16) +
+            "...) or for another input size. Load that model, or define the task again from its examples.");
   }
   const size_t members = json.at("members").as_array().size();
   for (size_t i = 0; i < members; ++i) {
@@ -59,7 +60,8 @@ std::pair<Fitted, io::Json> load_task(model::Model& model, const std::string& pa
     io::NamedTensors own;
     for (const auto& [name, tensor] : file.tensors) {
       // Copied: a file that is replaced must not change a task that is loaded.
-      if (name.compare(0, prefix.size(), prefix) == 0) own.emplace_back(name.substr(prefix.size()), tensor.clone());
+      if (name.compare(0, prefix.size(), prefix) == 0)
+        own.emplace_back(name.substr(prefix.size()), tensor.clone());
     }
     out.members.push_back(restore(model, own, out.options));
   }

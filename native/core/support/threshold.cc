@@ -19,7 +19,8 @@ constexpr int64_t kLevels = 256;
 constexpr std::array<double, 3> kSmoothing = {0, 1.0 / 256, 1.0 / 96};
 // Grey levels over which certainty grows at a band's edge.
 constexpr double kSoftness = 6;
-constexpr const char* kChannelNames[] = {"grey", "red", "green", "blue", "red-green", "blue-red", "saturation"};
+constexpr const char* kChannelNames[] = {"grey",      "red",      "green",     "blue",
+                                         "red-green", "blue-red", "saturation"};
 
 // Channel `index` of kChannelNames, [H, W] float32 in 0 .. 255. Grey pictures have the first alone.
 at::Tensor channel(const at::Tensor& pixels, int64_t index) {
@@ -56,8 +57,8 @@ class Threshold : public Engine {
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
     const auto x = smooth(channel(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel),
                           kSmoothing[static_cast<size_t>(band_.smoothing)]);
-    // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale is
-    // no edge.
+    // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale
+    // is no edge.
     constexpr double kFar = 1000;
     const double low = band_.low == 0 ? -kFar : static_cast<double>(band_.low) - 0.5;
     const double high = band_.high == kLevels - 1 ? kFar : static_cast<double>(band_.high) + 0.5;

@@ -20,9 +20,9 @@ namespace {
 
 constexpr int64_t kPrototypes = 8, kFarPrototypes = 4;
 constexpr double kWeightTemperature = 0.05;
-constexpr double kMaskLogit = 10;      // of the mask prompt's extremes
+constexpr double kMaskLogit = 10;  // of the mask prompt's extremes
 constexpr int64_t kPeaks = 3, kPeakRadius = 3, kHoles = 2;
-constexpr int64_t kComponents = 4;     // decoded one by one
+constexpr int64_t kComponents = 4;       // decoded one by one
 constexpr double kComponentShare = 0.1;  // of the largest one's evidence, or it is noise
 constexpr int64_t kFeedbacks = 2;
 
@@ -45,7 +45,8 @@ at::Tensor picture_cells(const sam::Frame& frame, const sam::SamConfig& config) 
 }
 
 at::Tensor dilated(const at::Tensor& mask, int64_t cells) {
-  return at::max_pool2d(mask.to(at::kFloat).unsqueeze(0), {2 * cells + 1, 2 * cells + 1}, {1, 1}, {cells, cells})
+  return at::max_pool2d(mask.to(at::kFloat).unsqueeze(0), {2 * cells + 1, 2 * cells + 1}, {1, 1},
+                        {cells, cells})
              .squeeze(0) > 0;
 }
 
@@ -90,7 +91,7 @@ std::vector<Component> components(const at::Tensor& logits) {
 class TrainingFree : public Engine {
  public:
   struct State {
-    at::Tensor target, around;   // prototypes [k, C]
+    at::Tensor target, around;    // prototypes [k, C]
     at::Tensor summaries, masks;  // of the examples: mean embeddings [N, C] and masks [N, g, g]
   };
 
@@ -100,8 +101,8 @@ class TrainingFree : public Engine {
   at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const override {
     const auto& config = model_.sam->config;
     const auto [logits, similarity] = evidence(query);
-    const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0), {config.low_res(), config.low_res()},
-                                             false);
+    const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0),
+                                             {config.low_res(), config.low_res()}, false);
     const auto dense = at_pixels(low, query.frame);
     const bool prompted = prompts.points.defined() || prompts.boxes.defined();
     if (options_.output == "dense" && !prompted) return dense.sigmoid();
@@ -153,8 +154,9 @@ class TrainingFree : public Engine {
   // The best of SAM's three masks by its own score and by agreement with the evidence: (logits, box of it).
   at::Tensor best_mask(const Seen& query, const sam::Prompts& prompts, const at::Tensor& evidence) const {
     auto& sam = *model_.sam;
-    const auto masks = sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(),
-                                                 sam.prompt_encoder->forward(prompts, 1), sam::MaskChoice::kMulti);
+    const auto masks =
+        sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(),
+                                  sam.prompt_encoder->forward(prompts, 1), sam::MaskChoice::kMulti);
     const auto logits = masks.logits.to(at::kCPU, at::kFloat), iou = masks.iou.to(at::kCPU, at::kFloat);
     const auto p = logits.sigmoid(), q = evidence.sigmoid();
     const auto agreement = 2 * (p * q).sum({2, 3}) / (p.sum({2, 3}) + q.sum({2, 3}) + 1);
@@ -247,7 +249,8 @@ class TrainingFree : public Engine {
   }
 
   void to_device(sam::Prompts& prompts) const {
-    for (auto* t : {&prompts.points, &prompts.labels, &prompts.boxes, &prompts.masks}) *t = t->to(model_.device);
+    for (auto* t : {&prompts.points, &prompts.labels, &prompts.boxes, &prompts.masks})
+      *t = t->to(model_.device);
   }
 
   model::Model& model_;
@@ -304,8 +307,9 @@ std::unique_ptr<Engine> restore_training_free(model::Model& model, const io::Nam
   std::unordered_map<std::string, at::Tensor> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, tensor);
   TrainingFree::State state;
-  for (const auto& [name, target] : {std::pair("target", &state.target), std::pair("around", &state.around),
-                                     std::pair("summaries", &state.summaries), std::pair("masks", &state.masks)}) {
+  for (const auto& [name, target] :
+       {std::pair("target", &state.target), std::pair("around", &state.around),
+        std::pair("summaries", &state.summaries), std::pair("masks", &state.masks)}) {
     if (by_name.count(name) == 0)
       throw Error(ErrorCode::kCheckpointFormat, "The task file lacks the tensor " + std::string(name) + ".");
     *target = by_name.at(name);

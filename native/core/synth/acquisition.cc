@@ -10,7 +10,7 @@ namespace gmiseg::synth {
 namespace {
 
 // Streams of a subject's acquisition.
-enum Stream : uint64_t { kScalars = 1, kBias, kNoise, kSecondNoise, kSpeckle, kMottle, kStripes };
+enum Stream : uint64_t { kScalars = 1, kBias, kNoise, kSecondNoise, kSpeckle, kMottle, kStripes, kFrame };
 
 float spread(Rng& rng, float strength) { return strength * rng.uniform(0.5F, 1.3F); }
 
@@ -24,7 +24,14 @@ Plane gain_field(const Acquisition& task, Rng& rng, const Rng& streams, int64_t 
   // The exponential is taken at the nodes: smooth all the same, and cheap.
   Lattice lattice(streams.fork(kBias), cells, cells);
   const float strength = spread(rng, task.bias) * kSplineGain;
-  for (auto& value : lattice.values) value = std::exp(std::clamp(strength * value, -1.5F, 1.5F));
+  // A coil lies at one side of all subjects.
+  const float fall = spread(rng, task.coil), across = static_cast<float>(cells) / 2 + 1;
+  for (size_t i = 0; i < lattice.values.size(); ++i) {
+    const float row = static_cast<float>(i / static_cast<size_t>(cells + 3)) - across;
+    const float column = static_cast<float>(i % static_cast<size_t>(cells + 3)) - across;
+    const float distance = (task.anisotropy_down ? row : column) * 2 / static_cast<float>(cells);
+    lattice.values[i] = std::exp(std::clamp(strength * lattice.values[i] + fall * distance, -1.5F, 1.5F));
+  }
   lattice.add_to(gain, size, 1);
   return gain;
 }
@@ -81,8 +88,32 @@ void apply_gamma(Plane& plane, float low, float high, float gamma) {
   }
 }
 
-// How much of a pixel lies in the field of view, 0 .. 1.
-Plane frame_of(const Acquisition& task, Rng& rng, int64_t size) {
+// The values at two percentiles, from every few pixels.
+std::pair<float, float> percentiles(const std::array<Plane, 3>& values, int channels, const Plane* inside,
+                                    float low, float high) {
+  std::vector<float> sample;
+  const size_t count = values[0].size(), step = std::max<size_t>(1, count / 3000) | 1;
+  for (int c = 0; c < channels; ++c) {
+    for (size_t i = 0; i < count; i += step) {
+      if (inside == nullptr || (*inside)[i] > 0.5F) sample.push_back(values[static_cast<size_t>(c)][i]);
+    }
+  }
+  if (sample.empty()) return {0.0F, 1.0F};
+  const auto at = [&](float share) {
+    const auto place =
+        static_cast<size_t>(std::clamp(share, 0.0F, 1.0F) * static_cast<float>(sample.size() - 1));
+    std::nth_element(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(place), sample.end());
+    return sample[place];
+  };
+  const float bottom = at(low), top = at(high);
+  return {bottom, std::max(top, bottom + 1e-3F)};
+}
+
+}  // namespace
+
+Plane field_of_view(const Acquisition& task, const Rng& streams, int64_t size) {
+  if (task.frame == 0) return {};
+  Rng rng = streams.fork(kFrame);
   const auto n = static_cast<size_t>(size);
   Plane inside(n * n, 1);
   const float edge = task.frame_size * rng.uniform(0.97F, 1.03F), sharp = static_cast<float>(size) / 2;
@@ -107,38 +138,15 @@ Plane frame_of(const Acquisition& task, Rng& rng, int64_t size) {
   return inside;
 }
 
-// The values at two percentiles, from every few pixels.
-std::pair<float, float> percentiles(const std::array<Plane, 3>& values, int channels, const Plane* inside,
-                                    float low, float high) {
-  std::vector<float> sample;
-  const size_t count = values[0].size(), step = std::max<size_t>(1, count / 3000) | 1;
-  for (int c = 0; c < channels; ++c) {
-    for (size_t i = 0; i < count; i += step) {
-      if (inside == nullptr || (*inside)[i] > 0.5F) sample.push_back(values[static_cast<size_t>(c)][i]);
-    }
-  }
-  if (sample.empty()) return {0.0F, 1.0F};
-  const auto at = [&](float share) {
-    const auto place =
-        static_cast<size_t>(std::clamp(share, 0.0F, 1.0F) * static_cast<float>(sample.size() - 1));
-    std::nth_element(sample.begin(), sample.begin() + static_cast<std::ptrdiff_t>(place), sample.end());
-    return sample[place];
-  };
-  const float bottom = at(low), top = at(high);
-  return {bottom, std::max(top, bottom + 1e-3F)};
-}
-
-}  // namespace
-
 std::vector<uint8_t> acquire(std::array<Plane, 3>& values, int channels, int64_t size,
-                             const Acquisition& task, Rng streams) {
+                             const Acquisition& task, const Plane& inside, const Rng& streams) {
   Rng rng = streams.fork(kScalars);
   const auto planes = static_cast<size_t>(channels);
   const auto n = static_cast<float>(size);
   const float finer = n / 256;
 
   const float blur = spread(rng, task.blur) * n, pixels = std::max(1.0F, task.anisotropy * finer);
-  const Plane gain = task.bias > 0 ? gain_field(task, rng, streams, size) : Plane{};
+  const Plane gain = task.bias > 0 || task.coil > 0 ? gain_field(task, rng, streams, size) : Plane{};
   const float dim = spread(rng, task.vignette), echo = spread(rng, task.ringing);
   const float echo_period = rng.uniform(0.006F, 0.03F), striped = spread(rng, task.stripes);
   const float noise = spread(rng, task.noise), poisson = spread(rng, task.poisson);
@@ -148,7 +156,6 @@ std::vector<uint8_t> acquire(std::array<Plane, 3>& values, int channels, int64_t
   const float contrast = std::exp(task.contrast * rng.normal()), lift = task.brightness * rng.normal();
   const float low = task.window_low * std::exp(task.window_spread * rng.normal());
   const float high = 1 - (1 - task.window_high) * std::exp(task.window_spread * rng.normal());
-  const Plane inside = task.frame > 0 ? frame_of(task, rng, size) : Plane{};
   std::array<float, 3> tone{1, 1, 1};
   if (planes == 3) {
     for (auto& value : tone) value = std::exp(task.hue_jitter * rng.normal());

@@ -15,7 +15,8 @@ struct Acquisition {
   float blur = 0.002F;   // deviation of the point spread
   float anisotropy = 1;  // pixels averaged along one axis at 256
   bool anisotropy_down = false;
-  float bias = 0.1F, bias_cells = 2;                         // deviation of the log gain
+  float bias = 0.1F, bias_cells = 2;  // deviation of the log gain
+  float coil = 0;                     // how fast the signal falls from one side to the other
   float contrast = 0.1F, brightness = 0.05F, gamma = 0.15F;  // deviations between subjects
   float task_gamma = 1;
   float noise = 0.02F;  // additive; Rician where so
@@ -37,9 +38,14 @@ struct Acquisition {
 enum class Modality { kMagnetic, kTomography, kUltrasound, kMicroscopy, kElectron, kXray, kPhotograph };
 
 Acquisition draw_acquisition(Rng rng, Modality modality);
+// Any, of those with so many channels.
+Modality any_modality(Rng& rng, int channels);
+
+// How much of each pixel lies in the field of view of a subject, 0 .. 1; empty: all of it.
+Plane field_of_view(const Acquisition& task, const Rng& streams, int64_t size);
 
 // values: one or three planes about [0, 1]; returns [size, size, channels].
 std::vector<uint8_t> acquire(std::array<Plane, 3>& values, int channels, int64_t size,
-                             const Acquisition& task, Rng rng);
+                             const Acquisition& task, const Plane& inside, const Rng& streams);
 
 }  // namespace gmiseg::synth

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 #include "synth/look.h"
@@ -32,7 +33,8 @@ class Canvas {
   Canvas(int64_t size, View view, Look look, Rng rng);
 
   // Paints where inside(x, y) is positive: a distance to the border in the task's
-  // frame, which makes that border smooth. `clip`: only over these labels.
+  // frame, which makes that border smooth. It may ask for the pixel's number as
+  // well: inside(x, y, i). `clip`: only over these labels.
   // Where the look's paint adds, labels are bits and `label` is or-ed in.
   template <class Inside>
   void paint(const Box& box, int paint, int label, const Inside& inside, const Labels* clip = nullptr);
@@ -51,6 +53,14 @@ class Canvas {
     return paint.mean[channel] +
            paint.tint[channel] * (paint.amplitude[0] * textures_[static_cast<size_t>(paint.texture[0])][i] +
                                   paint.amplitude[1] * textures_[static_cast<size_t>(paint.texture[1])][i]);
+  }
+  // Draws pixel i towards a paint; the label changes where the share is half or more.
+  void mix(size_t i, int paint, int label, float share) {
+    const auto& chosen = look_.paints[static_cast<size_t>(paint)];
+    for (size_t c = 0; c < static_cast<size_t>(look_.channels); ++c) {
+      values_[c][i] += share * (shade(chosen, i, c) - values_[c][i]);
+    }
+    if (label >= 0 && share >= 0.5F) labels_[i] = static_cast<uint8_t>(label);
   }
   // Sets pixel i to a paint and a label, all of it.
   void fill(size_t i, int paint, int label) {
@@ -86,7 +96,13 @@ void Canvas::paint(const Box& box, int paint, int label, const Inside& inside, c
       const float *x = view_.x.data() + start, *y = view_.y.data() + start;
       float cover[8], most = 0;
       for (size_t k = 0; k < 8; ++k) {
-        cover[k] = std::clamp(0.5F + inside(x[k], y[k]) * inverse, 0.0F, 1.0F);
+        float depth;
+        if constexpr (std::is_invocable_v<Inside, float, float, size_t>) {
+          depth = inside(x[k], y[k], start + k);
+        } else {
+          depth = inside(x[k], y[k]);
+        }
+        cover[k] = std::clamp(0.5F + depth * inverse, 0.0F, 1.0F);
         most = std::max(most, cover[k]);
       }
       if (most <= 0) continue;

@@ -32,6 +32,7 @@ class Family {
   Look look;
   ViewSpec view;
   Modality modality = Modality::kMagnetic;
+  int frame = -1;  // the acquisition's field of view, where the family knows it
   std::vector<Target> targets;
 
  protected:
@@ -49,9 +50,15 @@ using FamilyPtr = std::unique_ptr<Family>;
 FamilyPtr make_noise_label(Rng rng);
 FamilyPtr make_anatomy(Rng rng);
 FamilyPtr make_cells(Rng rng);
+FamilyPtr make_membranes(Rng rng);
 FamilyPtr make_vessels(Rng rng);
+FamilyPtr make_lesions(Rng rng);
+FamilyPtr make_texture_regions(Rng rng);
+FamilyPtr make_parts(Rng rng);
+FamilyPtr make_layers(Rng rng);
+FamilyPtr make_superposition(Rng rng);
 
-// The family of a task, by the mixture's weights.
-FamilyPtr make_family(Rng rng);
+// A family of the kind that `draw` picks, by the mixture's weights.
+FamilyPtr make_family(Rng draw, Rng rng);
 
 }  // namespace gmiseg::synth

@@ -3,22 +3,23 @@
 
 namespace gmiseg::synth {
 
-FamilyPtr make_family(Rng rng) {
+FamilyPtr make_family(Rng draw, Rng rng) {
   struct Entry {
     FamilyPtr (*make)(Rng);
     float weight;
   };
   static constexpr Entry kMixture[] = {
-      {make_anatomy, 0.45F}, {make_noise_label, 0.2F}, {make_cells, 0.2F}, {make_vessels, 0.15F}};
+      {make_anatomy, 0.36F}, {make_noise_label, 0.09F},    {make_lesions, 0.11F}, {make_layers, 0.06F},
+      {make_parts, 0.05F},   {make_superposition, 0.06F},  {make_cells, 0.1F},    {make_membranes, 0.07F},
+      {make_vessels, 0.08F}, {make_texture_regions, 0.05F}};
   float total = 0;
   for (const auto& entry : kMixture) total += entry.weight;
-  Rng draw = rng.fork(1);
   float at = draw.uniform() * total;
   for (const auto& entry : kMixture) {
     at -= entry.weight;
-    if (at < 0) return entry.make(rng.fork(2));
+    if (at < 0) return entry.make(rng);
   }
-  return make_anatomy(rng.fork(2));
+  return make_anatomy(rng);
 }
 
 }  // namespace gmiseg::synth

@@ -37,6 +37,11 @@ Acquisition common(Rng& rng) {
 
 }  // namespace
 
+Modality any_modality(Rng& rng, int channels) {
+  if (channels == 3) return rng.chance(0.6F) ? Modality::kMicroscopy : Modality::kPhotograph;
+  return static_cast<Modality>(rng.below(7));
+}
+
 Acquisition draw_acquisition(Rng rng, Modality modality) {
   Acquisition a = common(rng);
   switch (modality) {
@@ -47,7 +52,8 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       if (rng.chance(0.3F)) a.anisotropy = rng.log_uniform(1.5F, 5);
       a.anisotropy_down = rng.chance(0.5F);
       if (rng.chance(0.2F)) a.ringing = rng.uniform(0.02F, 0.12F);
-      if (rng.chance(0.12F)) a.frame = 2;
+      if (rng.chance(0.35F)) a.coil = rng.log_uniform(0.15F, 0.8F);
+      if (rng.chance(0.25F)) a.frame = 2;
       a.frame_size = rng.uniform(0.9F, 1.1F);
       break;
     case Modality::kTomography:
@@ -60,7 +66,7 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.frame_size = rng.uniform(0.95F, 1.2F);
       break;
     case Modality::kUltrasound:
-      a.speckle = rng.uniform(0.25F, 0.6F);
+      a.speckle = rng.log_uniform(0.1F, 0.4F);
       a.blur = rng.log_uniform(0.002F, 0.006F);
       a.bias = rng.uniform(0.1F, 0.35F);
       a.bias_cells = rng.uniform(2, 4);
@@ -81,9 +87,9 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.mottle = rng.chance(0.4F) ? rng.log_uniform(0.01F, 0.04F) : 0;
       break;
     case Modality::kXray:
-      a.poisson = rng.log_uniform(0.005F, 0.05F);
+      a.poisson = rng.log_uniform(0.003F, 0.03F);
       a.bias = rng.chance(0.5F) ? rng.log_uniform(0.03F, 0.15F) : 0;
-      a.noise *= 0.4F;
+      a.noise *= 0.25F;
       break;
     case Modality::kPhotograph:
       a.vignette = rng.chance(0.6F) ? rng.uniform(0.1F, 0.7F) : 0;

@@ -3,12 +3,24 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
+#include <cstdint>
 
 #include "synth/canvas.h"
 #include "synth/rng.h"
 
 namespace gmiseg::synth {
+
+// 1 / sqrt(x) to six digits. Unlike std::sqrt, which may set errno, it leaves loops
+// over pixels to the compiler's vector units.
+inline float inverse_root(float x) {
+  const float half = 0.5F * x;
+  float y = std::bit_cast<float>(0x5F375A86 - (std::bit_cast<int32_t>(x) >> 1));
+  y *= 1.5F - half * y * y;
+  y *= 1.5F - half * y * y;
+  return y * (1.5F - half * y * y);
+}
 
 // A closed curve round a centre: an ellipse with Fourier terms on its radius.
 struct Blob {
@@ -46,8 +58,8 @@ struct Blob {
     float operator()(float px, float py) const {
       const float dx = px - x, dy = py - y;
       const float qx = (c * dx + s * dy) * ix, qy = (c * dy - s * dx) * iy;
-      const float rho = std::sqrt(qx * qx + qy * qy + 1e-8F);
-      const float c1 = qx / rho, s1 = qy / rho;
+      const float square = qx * qx + qy * qy + 1e-8F, over = inverse_root(square), rho = square * over;
+      const float c1 = qx * over, s1 = qy * over;
       float ck = c1, sk = s1, radius = 1;
       for (int k = 0; k < kTerms; ++k) {
         const float next = ck * c1 - sk * s1;
@@ -56,7 +68,7 @@ struct Blob {
         radius += cosine[static_cast<size_t>(k)] * ck + sine[static_cast<size_t>(k)] * sk;
       }
       const float gx = c1 * ix, gy = s1 * iy;
-      return (radius - rho) / std::sqrt(gx * gx + gy * gy) - inset;
+      return (radius - rho) * inverse_root(gx * gx + gy * gy) - inset;
     }
   };
   Field field() const;
@@ -72,7 +84,8 @@ struct Stroke {
     const float dx = x1 - x0, dy = y1 - y0;
     const float t = std::clamp(((px - x0) * dx + (py - y0) * dy) / (dx * dx + dy * dy + 1e-12F), 0.0F, 1.0F);
     const float ex = px - x0 - t * dx, ey = py - y0 - t * dy;
-    return r0 + (r1 - r0) * t - std::sqrt(ex * ex + ey * ey);
+    const float square = ex * ex + ey * ey + 1e-12F;
+    return r0 + (r1 - r0) * t - square * inverse_root(square);
   }
 };
 

@@ -22,7 +22,9 @@ enum Stream : uint64_t {
   kView,
   kLook,
   kTexture,
-  kDraw
+  kDraw,
+  kKind,
+  kAttempts
 };
 
 constexpr int64_t kPilotSize = 64;
@@ -37,9 +39,10 @@ Canvas paint_subject(const Family& family, int64_t size, const Rng& rng) {
   return canvas;
 }
 
-std::vector<uint8_t> mask_of(const Canvas& canvas, const Labels& labels, float border) {
+std::vector<uint8_t> mask_of(const Canvas& canvas, const Labels& labels, const Plane& inside, float border) {
   std::vector<uint8_t> mask(canvas.labels().size());
   for (size_t i = 0; i < mask.size(); ++i) mask[i] = labels[canvas.labels()[i]] ? 1 : 0;
+  for (size_t i = 0; i < inside.size(); ++i) mask[i] = inside[i] >= 0.5F ? mask[i] : 0;
   if (border > 0) mask = mask_border(mask, canvas.size(), border * static_cast<float>(canvas.size()));
   return mask;
 }
@@ -61,17 +64,22 @@ struct Task::World {
   float border = 0;
   Traits traits;
 
-  bool choose();
+  bool choose(const Rng& kind);
 };
 
 // Draws a family, looks at a few small subjects of it and picks a target whose
 // area suits. False where none of its targets is fit to be learnt.
-bool Task::World::choose() {
-  family = make_family(rng.fork(kFamily));
+bool Task::World::choose(const Rng& kind) {
+  family = make_family(kind, rng.fork(kFamily));
+  acquisition = draw_acquisition(rng.fork(kAcquisition), family->modality);
+  if (family->frame >= 0) acquisition.frame = family->frame;
   std::vector<Canvas> pilots;
+  std::vector<Plane> views;
   double folded = 0;
   for (uint64_t i = 0; i < kPilots; ++i) {
-    pilots.push_back(paint_subject(*family, kPilotSize, rng.fork(kPilot).fork(i)));
+    const Rng subject = rng.fork(kPilot).fork(i);
+    pilots.push_back(paint_subject(*family, kPilotSize, subject));
+    views.push_back(field_of_view(acquisition, subject.fork(kAcquisition), kPilotSize));
     folded += folded_share(pilots.back().view(), kPilotSize) / kPilots;
   }
   Rng draw = rng.fork(kTarget);
@@ -81,8 +89,8 @@ bool Task::World::choose() {
   double best = 1e9;
   for (const auto& candidate : family->targets) {
     double mean = 0, least = 1;
-    for (const auto& pilot : pilots) {
-      const double share = share_of(mask_of(pilot, candidate.labels, border));
+    for (size_t i = 0; i < pilots.size(); ++i) {
+      const double share = share_of(mask_of(pilots[i], candidate.labels, views[i], border));
       mean += share / kPilots;
       least = std::min(least, share);
     }
@@ -107,13 +115,12 @@ Task::Task(uint64_t seed, uint64_t index, int64_t size) {
   world->size = size;
   bool found = false;
   for (uint64_t attempt = 0; attempt < 4 * kTries && !found; ++attempt) {
-    world->rng = root.fork(attempt);
-    found = world->choose();
+    world->rng = root.fork(kAttempts).fork(attempt);
+    found = world->choose(root.fork(kKind));
   }
   // Practically never: then the mask may be empty, but the task is still one.
   if (!found) world->target = world->family->targets.front();
   const Family& family = *world->family;
-  world->acquisition = draw_acquisition(world->rng.fork(kAcquisition), family.modality);
   world->traits.family = family.name;
   world->traits.aligned = family.aligned;
   world->traits.channels = family.look.channels;
@@ -134,13 +141,14 @@ Sample Task::subject(uint64_t number) const {
     const Rng rng = world.rng.fork(kSubject).fork(number).fork(attempt);
     Canvas canvas = paint_subject(*world.family, world.size, rng);
     Sample sample;
-    sample.mask = mask_of(canvas, world.target.labels, world.border);
+    const Plane inside = field_of_view(world.acquisition, rng.fork(kAcquisition), world.size);
+    sample.mask = mask_of(canvas, world.target.labels, inside, world.border);
     const double share = share_of(sample.mask);
     if ((share < kLeast || share > kMost) && attempt + 1 < kTries) continue;
     sample.size = world.size;
     sample.channels = canvas.channels();
-    sample.image =
-        acquire(canvas.values(), canvas.channels(), world.size, world.acquisition, rng.fork(kAcquisition));
+    sample.image = acquire(canvas.values(), canvas.channels(), world.size, world.acquisition, inside,
+                           rng.fork(kAcquisition));
     return sample;
   }
 }

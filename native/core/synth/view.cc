@@ -81,8 +81,8 @@ View make_view(const ViewSpec& spec, Rng rng, int64_t size) {
     float *to_x = view.x.data() + row * n, *to_y = view.y.data() + row * n;
     for (size_t column = 0; column < n; ++column) {
       const float u = (static_cast<float>(column) + 0.5F) * 2 / static_cast<float>(size) - 1 - shift_x;
-      to_x[column] += xx * u + xy * v;
-      to_y[column] += yx * u + yy * v;
+      to_x[column] += spec.centre_x + xx * u + xy * v;
+      to_y[column] += spec.centre_y + yx * u + yy * v;
     }
   }
   return view;

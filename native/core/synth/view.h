@@ -13,6 +13,7 @@ namespace gmiseg::synth {
 struct ViewSpec {
   float turn = 0, zoom = 1, aspect = 1;  // of the whole task
   bool flip = false;
+  float centre_x = 0, centre_y = 0;  // what lies in the middle of the picture
   float subject_turn = 0.1F, subject_zoom = 0.08F, subject_shift = 0.06F,
         subject_aspect = 0.04F;  // deviations
   float warp = 0.6F;             // 0 .. 1, of the most that cannot fold

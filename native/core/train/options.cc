@@ -59,6 +59,7 @@ void visit(Options& o, Visitor&& v) {
   v("validateSamples", o.validate_samples, 0, 1e6);
   v("checkpointEvery", o.checkpoint_every, 1, 1e9);
   v("keepCheckpoints", o.keep_checkpoints, 1, 1000);
+  v("exportEvery", o.export_every, 0, 1e9);
   v("reportEvery", o.report_every, 0, 1e6);
 }
 

@@ -84,6 +84,7 @@ struct TrainOptions {
   int64_t validate_samples = 64;   // "validateSamples": of the split "val", the same ones each time
   int64_t checkpoint_every = 200;  // "checkpointEvery": steps
   int64_t keep_checkpoints = 2;    // "keepCheckpoints"
+  int64_t export_every = 0;        // "exportEvery": steps between models kept for choosing among; 0 = none
   int64_t report_every = 0;        // "reportEvery": steps between looks at the losses; 0 = 1 on the CPU,
                                    // 20 on CUDA, where a look waits for the device
 

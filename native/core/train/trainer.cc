@@ -32,8 +32,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 // Options that may change on resume: they do not touch the weights.
-constexpr const char* kFreeOptions[] = {"maxMinutes", "keepCheckpoints", "checkpointEvery", "reportEvery",
-                                        "data"};
+constexpr const char* kFreeOptions[] = {"maxMinutes",  "keepCheckpoints", "checkpointEvery",
+                                        "exportEvery", "reportEvery",     "data"};
 
 double learning_rate(const TrainOptions& o, int64_t step) {
   if (step < o.warmup) return o.learning_rate * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
@@ -340,6 +340,10 @@ std::string Trainer::run() {
         train_step(feed);
         const bool last = step_ == options_.steps;
         if (last || (options_.validate_every > 0 && step_ % options_.validate_every == 0)) validate();
+        if (options_.export_every > 0 && step_ % options_.export_every == 0) {
+          flush();
+          export_weights("step-" + std::to_string(step_));
+        }
         if (last || step_ % options_.checkpoint_every == 0) {
           save_checkpoint();
           saved = step_;

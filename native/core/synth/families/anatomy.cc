@@ -109,7 +109,8 @@ Anatomy::Anatomy(Rng rng) {
   paint_of(draw, tissues.muscle);
   body.rx = draw.uniform(0.72F, 0.92F);
   body.ry = body.rx * draw.uniform(0.62F, 1.0F);
-  body.roughen(draw, 0.05F);
+  body.roughen(draw, draw.uniform(0.03F, 0.1F));
+  arms = draw.chance(0.15F);
   fat = draw.log_uniform(0.015F, 0.12F);
 
   using Layout = void (*)(Anatomy&, Rng);
@@ -119,6 +120,18 @@ Anatomy::Anatomy(Rng rng) {
                                         layout_close_up};
   kLayouts[draw.below(static_cast<int>(std::size(kLayouts)))](*this, rng.fork(5));
 
+  aim(rng.fork(6));
+  // Fat is thicker here than there.
+  flesh = body.shrunk(fat);
+  for (size_t k = 0; k < Blob::kTerms; ++k) {
+    flesh.cosine[k] += std::min(0.4F * fat, 0.03F) * draw.normal();
+    flesh.sine[k] += std::min(0.4F * fat, 0.03F) * draw.normal();
+  }
+  streaks = draw.chance(0.6F) ? draw.between(2, 14) : 0;
+  Paint streak = look.paints[1];
+  streak.opacity = draw.uniform(0.4F, 0.9F);
+  streak.soft = draw.uniform(0, 0.01F);
+  streak_paint_ = add_paint(streak);
   // Two organs together, now and then.
   for (int k = 0; k < 3; ++k) {
     const auto& a = organs[static_cast<size_t>(draw.below(static_cast<int>(organs.size())))];
@@ -180,9 +193,73 @@ void Anatomy::draw_organ(Canvas& canvas, const Organ& organ, const Rng& streams,
     }
   };
   put(blob, organ.label);
+  const auto sprinkle = [&](const Blob& at, int label) {
+    const Labels within = labels_of({label});
+    for (int k = 0; k < organ.sprinkles; ++k) {
+      Blob spot;
+      const float angle = rng.uniform(0, 6.2832F), out = std::sqrt(rng.uniform());
+      spot.x = at.x + at.rx * out * std::cos(angle);
+      spot.y = at.y + at.ry * out * std::sin(angle);
+      spot.rx = 0.1F * std::sqrt(at.rx * at.ry) * rng.log_uniform(0.25F, 1);
+      spot.ry = spot.rx * rng.uniform(0.6F, 1);
+      paint_blob(canvas, spot, organ.sprinkle_paint, label, &within);
+    }
+  };
+  if (organ.sprinkles > 0) sprinkle(blob, organ.label);
   if (organ.pair) {
     Blob other = blob.mirrored().moved(0.3F * organ.shift * rng.normal(), 0.5F * organ.shift * rng.normal());
-    put(other.scaled(std::exp(0.4F * organ.size_spread * rng.normal())), organ.pair_label);
+    other = other.scaled(std::exp(0.4F * organ.size_spread * rng.normal()));
+    put(other, organ.pair_label);
+    if (organ.sprinkles > 0) sprinkle(other, organ.pair_label);
+  }
+}
+
+// Half of the tasks look closer, at some organ.
+void Anatomy::aim(Rng rng) {
+  if (outside_filled || rng.chance(0.5F)) return;
+  const Blob& blob = organs[static_cast<size_t>(rng.below(static_cast<int>(organs.size())))].blob;
+  const float closer = rng.log_uniform(1.05F, 1.9F), share = std::min(1.0F, 1.2F * (1 - 1 / closer));
+  view.zoom *= closer;
+  view.centre_x = share * blob.x;
+  view.centre_y = share * blob.y;
+}
+
+// What has no place of its own and lies under the organs that have one.
+void Anatomy::draw_clutter(Canvas& canvas, Rng rng) const {
+  const Labels muscle = labels_of({kBody});
+  for (int k = 0; k < clutter; ++k) {
+    Blob loop;
+    loop.x = clutter_x + clutter_reach * rng.normal() * 0.6F;
+    loop.y = clutter_y + clutter_reach * rng.normal() * 0.5F;
+    loop.rx = clutter_size * rng.log_uniform(0.5F, 1.5F);
+    loop.ry = clutter_size * rng.log_uniform(0.4F, 1.1F);
+    loop.turn = rng.uniform(0, 3.14F);
+    loop.roughen(rng, 0.1F);
+    const auto pick = static_cast<size_t>(rng.below(static_cast<int>(clutter_paints.size())));
+    const auto core = static_cast<size_t>(rng.below(static_cast<int>(clutter_paints.size())));
+    paint_blob(canvas, loop, clutter_paints[pick], Canvas::kKeep, outside_filled ? nullptr : &muscle);
+    if (rng.chance(0.6F)) {
+      paint_blob(canvas, loop.shrunk(0.2F * clutter_size), clutter_paints[core], Canvas::kKeep,
+                 outside_filled ? nullptr : &muscle);
+    }
+  }
+  Rng seam = rng.fork(1);
+  for (int k = 0; k < streaks; ++k) {
+    float x = body.rx * seam.uniform(-0.9F, 0.9F), y = body.ry * seam.uniform(-0.9F, 0.9F);
+    float angle = std::atan2(y, x) + 1.57F + 0.5F * seam.normal(), width = seam.log_uniform(0.002F, 0.008F);
+    const float length = seam.uniform(0.03F, 0.1F), bend = 0.3F * seam.normal();
+    for (int part = 0; part < 5; ++part, angle += bend + 0.2F * seam.normal()) {
+      const Stroke stroke{x,
+                          y,
+                          width,
+                          x + length * std::cos(angle),
+                          y + length * std::sin(angle),
+                          width * seam.uniform(0.6F, 1.4F)};
+      canvas.paint(stroke.box(), streak_paint_, Canvas::kKeep, stroke, outside_filled ? nullptr : &muscle);
+      x = stroke.x1;
+      y = stroke.y1;
+      width = stroke.r1;
+    }
   }
 }
 
@@ -192,31 +269,31 @@ void Anatomy::draw(Canvas& canvas, Rng rng) const {
     for (size_t i = 0; i < canvas.labels().size(); ++i) canvas.fill(i, 2, kBody);
   } else {
     Rng own = rng.fork(1);
-    Blob shell = body.scaled(std::exp(0.05F * own.normal()));
-    shell.rx *= std::exp(0.04F * own.normal());
-    for (size_t k = 0; k < Blob::kTerms; ++k) shell.cosine[k] += 0.01F * own.normal();
-    paint_blob(canvas, shell, 1, kFat);
-    paint_blob(canvas, shell.shrunk(fat * std::exp(0.35F * own.normal())), 2, kBody);
-  }
-  // Bowel and the like lies under the organs that have a place.
-  const Labels muscle = labels_of({kBody});
-  Rng mess = rng.fork(2);
-  for (int k = 0; k < clutter; ++k) {
-    Blob loop;
-    loop.x = clutter_x + clutter_reach * mess.normal() * 0.6F;
-    loop.y = clutter_y + clutter_reach * mess.normal() * 0.5F;
-    loop.rx = clutter_size * mess.log_uniform(0.5F, 1.5F);
-    loop.ry = clutter_size * mess.log_uniform(0.4F, 1.1F);
-    loop.turn = mess.uniform(0, 3.14F);
-    loop.roughen(mess, 0.1F);
-    const auto pick = static_cast<size_t>(mess.below(static_cast<int>(clutter_paints.size())));
-    const auto core = static_cast<size_t>(mess.below(static_cast<int>(clutter_paints.size())));
-    paint_blob(canvas, loop, clutter_paints[pick], Canvas::kKeep, outside_filled ? nullptr : &muscle);
-    if (mess.chance(0.6F)) {
-      paint_blob(canvas, loop.shrunk(0.2F * clutter_size), clutter_paints[core], Canvas::kKeep,
-                 outside_filled ? nullptr : &muscle);
+    const float grown = std::exp(0.05F * own.normal()), wider = std::exp(0.04F * own.normal());
+    Blob shell = body.scaled(grown), inner = flesh.scaled(grown);
+    shell.rx *= wider;
+    inner.rx *= wider;
+    for (size_t k = 0; k < Blob::kTerms; ++k) {
+      const float change = 0.012F * own.normal();
+      shell.cosine[k] += change;
+      inner.cosine[k] += change;
     }
+    inner.inset *= std::exp(0.35F * own.normal());
+    if (arms && own.chance(0.8F)) {
+      Blob arm;
+      arm.x = -(shell.rx + 0.12F + 0.03F * own.normal());
+      arm.y = 0.2F * own.normal();
+      arm.rx = 0.13F;
+      arm.ry = 0.17F;
+      for (const Blob& one : {arm, arm.mirrored()}) {
+        paint_blob(canvas, one, 1, kFat);
+        paint_blob(canvas, one.shrunk(0.5F * fat), 2, kBody);
+      }
+    }
+    paint_blob(canvas, shell, 1, kFat);
+    paint_blob(canvas, inner, 2, kBody);
   }
+  draw_clutter(canvas, rng.fork(2));
   std::vector<Blob> placed;
   for (size_t k = 0; k < organs.size(); ++k) draw_organ(canvas, organs[k], rng.fork(100 + k), level, placed);
 }

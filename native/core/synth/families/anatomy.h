@@ -29,6 +29,8 @@ struct Organ {
   int follows = -1;   // moves and grows with that organ
   bool pair = false;  // a second one on the other side
   int pair_label = 0;
+  int sprinkles = 0;  // spots within, anew in every subject: vessels of a lung
+  int sprinkle_paint = 0;
   bool clipped = true;  // only over the body and what is in it
 };
 
@@ -45,18 +47,22 @@ class Anatomy : public Family {
   int add(Organ organ, float weight = 1);
 
   Tissues tissues{};
-  Blob body;
+  Blob body, flesh;   // the envelope, and what the fat leaves of it
   float fat = 0.05F;  // width of the rim
   std::vector<Organ> organs;
   int clutter = 0;  // loops of bowel and the like, anew in every subject
   float clutter_size = 0.1F, clutter_x = 0, clutter_y = 0, clutter_reach = 0.4F;
   std::vector<int> clutter_paints;
+  bool arms = false;
+  int streaks = 0;              // seams of fat or muscle, anew in every subject
   bool outside_filled = false;  // a close-up: the body goes beyond the picture
 
  private:
   void draw_organ(Canvas& canvas, const Organ& organ, const Rng& rng, float level,
                   std::vector<Blob>& placed) const;
-  int next_label_ = 3;
+  void draw_clutter(Canvas& canvas, Rng rng) const;
+  void aim(Rng rng);
+  int next_label_ = 3, streak_paint_ = 1;
   float level_spread_ = 1;
 };
 

@@ -15,6 +15,8 @@ class Parts {
   void tube(float x, float y, float radius, int paint);
   // A vertebra with its canal.
   void spine(float x, float y, float radius);
+  // Small vessels, fat and loops of these and other paints wherever there is room.
+  void loose(int blood, int muscle);
   // Spots of bone along the envelope.
   void ribs(float reach, int count);
 

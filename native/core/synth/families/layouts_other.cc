@@ -17,7 +17,10 @@ void layout_heart(Anatomy& a, Rng rng) {
             muscle = a.paint_of(rng, t.muscle);
   Organ lungs = parts.organ(-w * 0.5F, -h * 0.05F, w * 0.32F, h * 0.5F, 0.1F, lung, 0.12F);
   lungs.pair = true;
+  lungs.sprinkles = rng.chance(0.7F) ? rng.between(4, 24) : 0;
+  lungs.sprinkle_paint = blood;
   a.add(lungs, 0.5F);
+  parts.loose(blood, muscle);
   Organ liver = parts.organ(-side * w * 0.25F, h * 0.42F, w * 0.4F, h * 0.25F, 0.2F,
                             a.paint_of(rng, t.organ, 0.06F), 0.12F);
   a.add(liver, 0.5F);
@@ -74,7 +77,10 @@ void layout_chambers(Anatomy& a, Rng rng) {
   const int lung = a.paint_of(rng, t.air + 0.08F);
   Organ lungs = parts.organ(-w * 0.55F, 0, w * 0.28F, h * 0.55F, 0, lung, 0.1F);
   lungs.pair = true;
+  lungs.sprinkles = rng.chance(0.7F) ? rng.between(4, 24) : 0;
+  lungs.sprinkle_paint = blood;
   a.add(lungs, 0.5F);
+  parts.loose(blood, muscle);
   parts.spine(0, h * 0.66F, w * 0.12F);
   Organ heart = parts.organ(0, -h * 0.08F, scale * 1.05F, scale * 0.95F, turn, muscle, 0.06F);
   heart.steep = rng.uniform(0, 0.5F);
@@ -83,6 +89,7 @@ void layout_chambers(Anatomy& a, Rng rng) {
                               {0.42F, -0.35F, 0.32F, 0.45F},
                               {-0.42F, 0.45F, 0.36F, 0.3F},
                               {0.42F, 0.45F, 0.36F, 0.3F}};
+  const bool thin = rng.chance(0.5F);
   for (const auto& place : places) {
     if (rng.chance(0.12F)) continue;
     const float px = place[0] * scale, py = place[1] * scale, c = std::cos(turn), s = std::sin(turn);
@@ -90,6 +97,13 @@ void layout_chambers(Anatomy& a, Rng rng) {
         parts.organ(heart.blob.x + c * px - s * py, heart.blob.y + s * px + c * py, place[2] * scale,
                     place[3] * scale, turn, rng.chance(0.7F) ? blood : a.paint_of(rng, t.blood, 0.06F), 0.1F);
     chamber.follows = host;
+    if (thin) {
+      // They touch: only a thin wall shows between them.
+      chamber.blob = chamber.blob.scaled(1.2F);
+      chamber.cavity_paint = chamber.paint;
+      chamber.paint = muscle;
+      chamber.wall = scale * rng.uniform(0.015F, 0.05F);
+    }
     chamber.size_spread = rng.uniform(0.1F, 0.35F);
     chamber.steep = rng.uniform(0, 0.8F);
     a.add(chamber, 1.4F);

@@ -20,6 +20,8 @@ void layout_thorax(Anatomy& a, Rng rng) {
   lungs.pair = true;
   lungs.size_spread = 0.12F;
   lungs.steep = rng.uniform(0, 0.4F);
+  lungs.sprinkles = rng.chance(0.7F) ? rng.between(4, 30) : 0;
+  lungs.sprinkle_paint = a.paint_of(rng, t.muscle, 0.08F);
   if (rng.chance(0.4F)) lungs.pair_label = a.new_label();
   a.add(lungs);
   // The heart leans to one side.

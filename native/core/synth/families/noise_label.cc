@@ -15,12 +15,12 @@ class NoiseLabel final : public Family {
     name = "noise-label";
     aligned = draw.chance(0.75F);
     view = aligned ? aligned_view(rng.fork(3)) : unaligned_view(rng.fork(3));
-    modality = static_cast<Modality>(draw.below(7));
     count_ = draw.between(3, 12);
     cells_ = draw.log_uniform(1.5F, 7);
     fine_ = draw.chance(0.5F) ? draw.uniform(0.2F, 0.6F) : 0;
     own_ = aligned ? draw.uniform(0, 0.35F) : 1;
     look.channels = draw.chance(0.25F) ? 3 : 1;
+    modality = any_modality(draw, look.channels);
     look.textures = tissue_textures(rng.fork(4));
     look.jitter = draw.log_uniform(0.008F, 0.04F);
     // Some share a grey: only place or neighbours tell those apart.

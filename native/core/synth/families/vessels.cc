@@ -20,8 +20,8 @@ class Vessels final : public Family {
     view.zoom = draw.log_uniform(0.85F, 2.2F);
     view.warp *= 0.7F;
     fundus_ = draw.chance(0.55F);
-    modality = fundus_ ? Modality::kPhotograph : static_cast<Modality>(draw.below(7));
     look.channels = draw.chance(fundus_ ? 0.65F : 0.25F) ? 3 : 1;
+    modality = fundus_ ? Modality::kPhotograph : any_modality(draw, look.channels);
     look.jitter = draw.log_uniform(0.01F, 0.05F);
     look.textures = tissue_textures(rng.fork(3));
     fibres_ = !fundus_ && draw.chance(0.4F);
@@ -36,7 +36,7 @@ class Vessels final : public Family {
       return Colour{ground[0] + by * (look.channels == 3 ? 0.7F : 1.0F), ground[1] + by,
                     ground[2] + by * (look.channels == 3 ? 0.5F : 1.0F)};
     };
-    Paint base = tissue(draw, ground, draw.log_uniform(0.02F, 0.08F));
+    Paint base = tissue(draw, ground, draw.log_uniform(0.01F, fundus_ ? 0.04F : 0.07F));
     add_paint(base);
     const auto vessel_paint = [&](float by) {
       Paint paint = tissue(draw, toned(by), 0.02F);
@@ -69,7 +69,7 @@ class Vessels final : public Family {
     spots_ = draw.chance(0.5F) ? draw.between(2, 14) : 0;
     spot_size_ = draw.log_uniform(0.015F, 0.07F);
     width_ = draw.log_uniform(0.014F, 0.04F);
-    wander_ = draw.log_uniform(0.06F, 0.35F);
+    wander_ = draw.log_uniform(0.04F, fundus_ ? 0.16F : 0.3F);
     fork_ = draw.uniform(0.05F, 0.12F);
     trees_ = draw.between(2, 6);
     step_ = 0.05F;
@@ -83,7 +83,10 @@ class Vessels final : public Family {
       add_target("spots", {5}, 0.7F);
       add_target("all spots", {5, 6}, 0.5F);
     }
-    if (fundus_ && draw.chance(0.7F)) frame_ = true;
+    if (fundus_) frame = draw.chance(0.7F) ? 1 : 0;
+    if (fundus_) view.zoom = draw.chance(0.6F) ? draw.uniform(0.9F, 1.15F) : draw.log_uniform(1.15F, 2.4F);
+    if (fundus_) view.any_turn = draw.chance(0.3F);
+    if (fundus_ && !view.any_turn) view.turn = 0.1F * draw.normal();
   }
 
   void draw(Canvas& canvas, Rng rng) const override {
@@ -132,7 +135,10 @@ class Vessels final : public Family {
       }
       return;
     }
-    // Thin ones first: arteries cross veins in any order.
+    if (fundus_) {
+      arcades(canvas, lay, x, y, side);
+      return;
+    }
     for (int tree = 0; tree < trees_; ++tree) {
       const float around =
           2 * kPi * (static_cast<float>(tree) + lay.uniform(-0.3F, 0.3F)) / static_cast<float>(trees_);
@@ -152,8 +158,26 @@ class Vessels final : public Family {
   }
 
  private:
+  // Trunks leave the disc upwards and downwards and bend round the fovea.
+  void arcades(Canvas& canvas, Rng& rng, float x, float y, float side) const {
+    for (int trunk = 0; trunk < 4 + trees_; ++trunk) {
+      const float up = trunk % 2 == 0 ? -1.0F : 1.0F;
+      const bool temporal = trunk < 2 || (trunk >= 4 && rng.chance(0.5F));
+      // 0 points at the fovea, which lies at -side.
+      const float lean = temporal ? rng.uniform(0.9F, 1.5F) : rng.uniform(1.7F, 2.7F);
+      const float angle = side > 0 ? 3.14159265F - up * lean : up * lean;
+      const float curl =
+          (side > 0 ? up : -up) * (temporal ? rng.uniform(0.025F, 0.06F) : rng.uniform(-0.02F, 0.02F));
+      for (int kind = 0; kind < 2; ++kind) {
+        const float width = width_ * (trunk < 4 ? rng.uniform(0.7F, 1.1F) : rng.uniform(0.3F, 0.6F)) *
+                            (kind == 0 ? 1.0F : 0.8F);
+        grow(canvas, rng, x, y, angle + 0.12F * rng.normal(), width, kind, true, 70, curl);
+      }
+    }
+  }
+
   void grow(Canvas& canvas, Rng& rng, float x, float y, float angle, float radius, int kind, bool branches,
-            int steps) const {
+            int steps, float curl = 0) const {
     struct Tip {
       float x, y, angle, radius;
       int left;
@@ -167,7 +191,7 @@ class Vessels final : public Family {
       float bend = 0;
       while (tip.left-- > 0 && tip.radius > 0.0022F && drawn < 260) {
         bend = 0.7F * bend + wander_ * rng.normal();
-        tip.angle += 0.5F * bend;
+        tip.angle += 0.5F * bend + curl;
         const float next = tip.radius * (branches ? 0.985F : 0.998F);
         Stroke stroke{tip.x,
                       tip.y,
@@ -197,7 +221,7 @@ class Vessels final : public Family {
     }
   }
 
-  bool fundus_, fibres_, has_disc_, frame_ = false;
+  bool fundus_, fibres_, has_disc_;
   int first_paint_, second_paint_, reflex_paint_, disc_paint_, cup_paint_, fovea_paint_;
   std::array<int, 2> spot_paints_{};
   int spots_, trees_;

@@ -1,0 +1,121 @@
+/** Training from support sets: what it learns, what it leaves alone, how it is saved and resumed. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Segmenter } from '../../lib/segmenter.js';
+import type { TrainOptions } from '../../lib/train-options.js';
+import type { StepReport, ValidationReport } from '../../lib/training.js';
+import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
+import { writeShapeStore } from '../helpers/shape-store.js';
+
+/** Small enough for a test, with all parts: stem, painted prompts, task encoder. */
+const CONFIG = { ...TINY, image_size: 64, stem: [8, 16], dense_prompts: true };
+
+const short = (out: string): TrainOptions => ({
+  out,
+  episodes: true,
+  steps: 6,
+  batchSize: 1,
+  supports: [1, 2],
+  queries: 2,
+  learningRate: 2e-3,
+  warmupSteps: 0,
+  validateEvery: 0,
+  validateSamples: 4,
+  validateSupports: 2,
+});
+
+async function open(t: Test, options: Parameters<typeof Segmenter.load>[0] = {}): Promise<Segmenter> {
+  const segmenter = await Segmenter.load({
+    ...(options.checkpoint === undefined ? { config: CONFIG } : {}),
+    device: 'cpu',
+    threads: 1,
+    ...options,
+  });
+  t.teardown(() => segmenter.close());
+  return segmenter;
+}
+
+async function logits(segmenter: Segmenter): Promise<Buffer> {
+  const { lowRes } = await segmenter.predict(picture(), { box: [5, 5, 40, 30] }, { returnLowRes: true });
+  return Buffer.from((lowRes as Float32Array).buffer);
+}
+
+t.test('synthetic tasks alone: all parts learn, and the model is the same after save and load', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  const before = await logits(segmenter);
+  const steps: StepReport[] = [];
+  let validation: ValidationReport | undefined;
+  for await (const report of segmenter.train([], { ...short(join(folder, 'run')), steps: 30 })) {
+    if (report.type === 'step') steps.push(report);
+    else validation = report;
+  }
+  for (const { denseLoss, denseDice, promptDice } of steps) {
+    t.ok(Number.isFinite(denseLoss));
+    t.ok(denseDice! >= 0 && denseDice! <= 1 && promptDice! >= 0 && promptDice! <= 1);
+  }
+  const mean = (list: StepReport[]): number => list.reduce((sum, step) => sum + step.loss, 0) / list.length;
+  t.ok(mean(steps.slice(-10)) < mean(steps.slice(0, 5)), 'the loss falls');
+  t.ok(validation !== undefined && validation.samples > 0, 'a last validation, on synthetic tasks');
+  t.notOk((await logits(segmenter)).equals(before));
+
+  const again = await open(t, { checkpoint: join(folder, 'run', 'model.safetensors') });
+  t.ok((await logits(again)).equals(await logits(segmenter)));
+  const larger = await open(t, { checkpoint: join(folder, 'run', 'model.safetensors'), imageSize: 96 });
+  t.equal(larger.info.imageSize, 96);
+  t.equal(larger.info.gridSize, 96 / TINY.patch_size);
+});
+
+t.test('a run that was stopped and resumed ends as one that was not, also with real tasks', async (t) => {
+  const folder = t.testdir();
+  const store = await writeShapeStore(join(folder, 'store'));
+  const weights = (run: string): Buffer => readFileSync(join(folder, run, 'model.safetensors'));
+  const options = (run: string): TrainOptions => ({
+    ...short(join(folder, run)),
+    syntheticShare: 0.5,
+    refineShare: 0.5,
+    checkpointEvery: 2,
+  });
+  await (await open(t)).train(store, options('whole'));
+  const first = await open(t);
+  const reports = first.train(store, options('parts'));
+  for await (const report of reports) if (report.type === 'step' && report.step === 3) break;
+  await (await open(t)).train(store, { ...options('parts'), resume: true });
+  t.ok(weights('parts').equals(weights('whole')));
+});
+
+t.test('beside a frozen SAM only the task encoder learns', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t, { checkpoint: TINY_WEIGHTS, config: TINY });
+  const before = await logits(segmenter);
+  await segmenter.train([], { ...short(join(folder, 'run')), steps: 2, train: 'task-encoder' });
+  t.ok((await logits(segmenter)).equals(before), 'what SAM says of boxes stays');
+});
+
+t.test('an adapter file carries the task encoder', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t, { checkpoint: TINY_WEIGHTS, config: TINY });
+  await segmenter.train([], { ...short(join(folder, 'run')), steps: 2, adapter: { kind: 'pooled' } });
+  const file = join(folder, 'adapter.safetensors');
+  await segmenter.save(file, { what: 'adapter' });
+  const again = await open(t, { checkpoint: TINY_WEIGHTS, config: TINY, adapter: file });
+  await again.save(join(folder, 'again.safetensors'), { what: 'full' });
+  await segmenter.save(join(folder, 'first.safetensors'), { what: 'full' });
+  t.ok(
+    readFileSync(join(folder, 'again.safetensors')).equals(readFileSync(join(folder, 'first.safetensors'))),
+  );
+});
+
+t.test('kept models, and options that make no sense', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  await segmenter.train([], { ...short(join(folder, 'run')), steps: 2, exportEvery: 1 });
+  t.ok(readFileSync(join(folder, 'run', 'step-1.safetensors')).length > 0);
+  const refused = (options: Partial<TrainOptions>, data: string[] = []): Promise<unknown> =>
+    Promise.resolve().then(() => segmenter.train(data, { ...short(join(folder, 'other')), ...options }));
+  await t.rejects(refused({ supports: [] }), { code: 'ERR_INVALID_ARG' });
+  await t.rejects(refused({ supports: [65] }), { code: 'ERR_INVALID_ARG', message: /supports/ });
+  await t.rejects(refused({ taskEncoder: { bins: [1, 2] } }), { code: 'ERR_INVALID_ARG', message: /bins/ });
+  await t.rejects(refused({ episodes: false }), { code: 'ERR_INVALID_ARG' });
+});

@@ -100,6 +100,7 @@ std::string SessionImpl::info_json() const {
   json.set("preprocessing", config.preprocessing == sam::Preprocessing::kMedSam ? "medsam" : "sam");
   json.set("checkpoint", std::move(checkpoint));
   json.set("adapter", std::move(adapter));
+  json.set("taskEncoder", model_->task_encoder ? model_->task_encoder->config.to_json() : io::Json());
   json.set("config", config.to_json());
   return json.dump();
 }

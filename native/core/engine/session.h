@@ -95,7 +95,7 @@ class Session {
   virtual ~Session() = default;
   // JSON: variant, imageSize, gridSize, lowResSize, parameters,
   // trainableParameters, device, dtype, threads, preprocessing,
-  // checkpoint {path, sha256, format}, adapter {kind, rank, ...} | null, config.
+  // checkpoint {path, sha256, format}, adapter {kind, rank, ...} | null, taskEncoder {...} | null, config.
   virtual std::string info_json() const = 0;
   virtual int64_t low_res_size() const = 0;
   virtual std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) = 0;

@@ -27,10 +27,12 @@ class Copy : public Engine {
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
     const auto distance = (thumbnails_ - thumbnail(query.pixels)).square().sum(1);
     const auto mask = masks_.index({distance.argmin()}).to(at::kFloat);
+    // Interpolation of equal values may end a rounding error above them.
     return at::upsample_bilinear2d(mask.view({1, 1, kMaskSide, kMaskSide}),
                                    {query.frame.height, query.frame.width}, false)
-               .view({query.frame.height, query.frame.width}) /
-           255;
+        .view({query.frame.height, query.frame.width})
+        .div(255)
+        .clamp(0, 1);
   }
   io::NamedTensors tensors() const override { return {{"thumbnails", thumbnails_}, {"masks", masks_}}; }
   io::Json describe() const override {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { NativeImage } from '../types/native.js';
 import { GmisegError } from './errors.js';
-import { type Image2D, type IntensityWindow, readImage, toUint8 } from './image/index.js';
+import { type Image2D, type IntensityWindow, readImage, toUint8, type Uint8Image } from './image/index.js';
 import { invalid, requireInteger } from './validate.js';
 
 /** An image in memory or the path of a picture file. */
@@ -16,16 +16,24 @@ export function nativeImage(
   image: ImageInput,
   window: IntensityWindow | undefined,
 ): NativeImage | Promise<NativeImage> {
-  if (typeof image === 'string') return readImage(image).then((read) => eightBit(read, window));
-  if (image instanceof URL) return readImage(fileURLToPath(image)).then((read) => eightBit(read, window));
-  checkImage(image);
-  const copy = eightBit(image, window);
-  return copy.data === image.data ? { ...copy, data: new Uint8Array(copy.data) } : copy;
+  const own = uint8Image(image, window);
+  return own instanceof Promise ? own.then(withoutSpacing) : withoutSpacing(own);
 }
 
-function eightBit(image: Image2D, window: IntensityWindow | undefined): NativeImage {
-  const { data, width, height, channels } = toUint8(image, window);
+function withoutSpacing({ data, width, height, channels }: Uint8Image): NativeImage {
   return { data, width, height, channels };
+}
+
+/** nativeImage with the spacing, for those who care about the shape of pixels. */
+export function uint8Image(
+  image: ImageInput,
+  window: IntensityWindow | undefined,
+): Uint8Image | Promise<Uint8Image> {
+  if (typeof image === 'string') return readImage(image).then((read) => toUint8(read, window));
+  if (image instanceof URL) return readImage(fileURLToPath(image)).then((read) => toUint8(read, window));
+  checkImage(image);
+  const copy = toUint8(image, window);
+  return copy.data === image.data ? { ...copy, data: new Uint8Array(copy.data) } : copy;
 }
 
 function checkImage(image: Image2D): void {

@@ -34,5 +34,17 @@ export {
   Segmenter,
   type SegmenterInfo,
 } from './segmenter.js';
+export type { ExampleReport, LabelReport, TaskReport } from './task/check.js';
+export type { MaskInput, TaskExample } from './task/example.js';
+export type { CurvePoint } from './task/learning-curve.js';
+export type { Misfit } from './task/misfits.js';
+export type { TaskOptions, TaskProgress } from './task/options.js';
+export type { TaskPrompts } from './task/place-prompts.js';
+export type { TaskPredictOptions } from './task/predict-options.js';
+export type { PictureResult, VolumeResult } from './task/result.js';
+export type { VolumeOptions } from './task/slices-of-volume.js';
+export type { TaskLabel } from './task/state.js';
+export type { TaskCheckOptions, TaskInfo, TaskSaveOptions } from './task.js';
+export { Task } from './task.js';
 export type { AdapterOptions, TrainOptions } from './train-options.js';
 export type { StepReport, Training, TrainStep, TrainSummary, ValidationReport } from './training.js';

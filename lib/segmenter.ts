@@ -15,6 +15,11 @@ import {
 import { native } from './native.js';
 import { nativePrompts, type Prompts, preparePrompts } from './prompts.js';
 import { runJob } from './run-job.js';
+import { defineTask, openTask } from './task/define.js';
+import type { TaskExample } from './task/example.js';
+import type { TaskHost } from './task/host.js';
+import type { TaskOptions } from './task/options.js';
+import type { Task } from './task.js';
 import { type TrainOptions, trainOptionsJson } from './train-options.js';
 import { Training } from './training.js';
 import { invalid, mismatch, requireBoolean, requireKeys, requireOneOf, requireSignal } from './validate.js';
@@ -38,6 +43,8 @@ export interface SegmenterInfo {
   /** Null for random weights. */
   readonly checkpoint: { readonly path: string; readonly sha256: string; readonly format: string } | null;
   readonly adapter: { readonly kind: string; readonly [key: string]: unknown } | null;
+  /** What defines tasks best; null for a model without one, such as SAM itself. */
+  readonly taskEncoder: Readonly<Record<string, unknown>> | null;
   readonly config: ModelConfig;
 }
 
@@ -90,13 +97,26 @@ export class Segmenter implements AsyncDisposable {
   readonly #session: NativeSession;
   readonly #queue = new JobQueue();
   readonly #running = new Map<Cancellation, Promise<unknown>>();
+  readonly #host: TaskHost;
   #info: SegmenterInfo;
   #trainings = 0;
+  #generation = 0;
   #closed: Promise<void> | undefined;
 
   private constructor(session: NativeSession) {
     this.#session = session;
     this.#info = readInfo(session);
+    const segmenter = this;
+    this.#host = {
+      session,
+      get info() {
+        return segmenter.#info;
+      },
+      get generation() {
+        return segmenter.#generation;
+      },
+      job: (site, options, prepare) => this.#job(site, options, prepare),
+    };
   }
 
   /**
@@ -194,6 +214,25 @@ export class Segmenter implements AsyncDisposable {
   }
 
   /**
+   * A task from examples: pictures or volumes with masks of what is to be found on others like them. Nothing is
+   * trained. Whatever the options leave open is chosen by leave-one-out on the examples.
+   * @throws GmisegError ERR_INVALID_ARG, ERR_SHAPE, ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT, ERR_BUSY, ERR_CLOSED,
+   * ERR_OUT_OF_MEMORY; an abort rejects with the signal's reason
+   */
+  async defineTask(examples: readonly TaskExample[], options: TaskOptions = {}): Promise<Task> {
+    return await defineTask(this.#host, callSite(this.defineTask), examples, options);
+  }
+
+  /**
+   * A task from the file that Task.save wrote.
+   * @throws GmisegError ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT; ERR_CHECKPOINT_MISMATCH for a task of
+   * another model; ERR_IO, ERR_BUSY, ERR_CLOSED
+   */
+  async loadTask(path: string | URL, options: JobOptions = {}): Promise<Task> {
+    return await openTask(this.#host, callSite(this.loadTask), path, options);
+  }
+
+  /**
    * Trains in place on slice stores, as `gmiseg import` and `synth` write them. It starts with this call; the
    * Training is its stream of reports and the promise of its summary. Meanwhile other jobs fail with ERR_BUSY
    * unless they say `queue`.
@@ -207,6 +246,7 @@ export class Segmenter implements AsyncDisposable {
           cancellation = own;
           const json = trainOptionsJson(dataset, options);
           return async () => {
+            this.#generation++;
             const summary = await runJob(
               () => {
                 const job = this.#session.train(json, control.onReports);

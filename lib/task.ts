@@ -1,0 +1,320 @@
+import { type CallSite, callSite, errorAt, GmisegError } from './errors.js';
+import type { Axis, Image2D, Volume } from './image/index.js';
+import type { PreparedPrompts } from './prompts.js';
+import type { JobOptions } from './segmenter.js';
+import { checkSection, type LabelReport, type TaskReport } from './task/check.js';
+import type { TaskExample } from './task/example.js';
+import type { Gallery } from './task/gallery.js';
+import { jobOptions, type TaskHost, type Work, workOf } from './task/host.js';
+import { loadImage } from './task/load-input.js';
+import { completeExamples } from './task/mask-from-prompts.js';
+import { type TaskProgress, valuesOf } from './task/options.js';
+import { promptsByLabel } from './task/place-prompts.js';
+import { checkPredictOptions, passesFor, type TaskPredictOptions } from './task/predict-options.js';
+import { predictPicture } from './task/predict-picture.js';
+import { predictVolume } from './task/predict-volume.js';
+import { prepareExamples } from './task/prepare-examples.js';
+import { describeRecipe } from './task/recipe.js';
+import type { PictureResult, VolumeResult } from './task/result.js';
+import { buildState, closeSections, sameChannels, type TaskLabel } from './task/state.js';
+import { pathOf, type StoredTask, saveTask } from './task/task-file.js';
+import { requireBoolean, requireKeys } from './validate.js';
+
+export interface TaskSaveOptions extends JobOptions {
+  /** Keep the examples' pictures and masks too, so that `add`, `remove` and `check` work after loading. */
+  readonly withExamples?: boolean;
+}
+
+export interface TaskCheckOptions extends JobOptions {
+  readonly onProgress?: (progress: TaskProgress) => void;
+}
+
+/** What a task is. */
+export interface TaskInfo {
+  readonly labels: readonly TaskLabel[];
+  /** Names of the examples; a volume gives one for each of its slices. */
+  readonly examples: readonly string[];
+  /** Whether the examples' pixels are at hand. */
+  readonly hasExamples: boolean;
+  /** The axes that volumes are cut across; null where no example is a volume. */
+  readonly axes: readonly Axis[] | null;
+  /** ISO 8601 */
+  readonly created: string;
+  /** What was chosen for each label, and what was tried: mean Dice of examples left out. */
+  readonly choices: readonly {
+    readonly label: number;
+    readonly axis: Axis | null;
+    readonly recipe: string;
+    readonly trials: readonly {
+      readonly recipe: string;
+      readonly dice: number | null;
+      readonly examples: number;
+    }[];
+  }[];
+}
+
+/**
+ * A task defined by examples: one or more labels to find on new images like them, without training. It belongs to
+ * the Segmenter that made it and to the weights that one had then; after a training, define it again.
+ */
+export class Task implements Disposable {
+  readonly #host: TaskHost;
+  readonly #generation: number;
+  #stored: StoredTask;
+  readonly #gallery: Gallery;
+  #closed = false;
+
+  /** @internal Tasks come from Segmenter.defineTask and Segmenter.loadTask. */
+  constructor(host: TaskHost, stored: StoredTask, gallery: Gallery) {
+    this.#host = host;
+    this.#generation = host.generation;
+    this.#stored = stored;
+    this.#gallery = gallery;
+  }
+
+  get labels(): readonly TaskLabel[] {
+    return this.#stored.state.labels;
+  }
+
+  get info(): TaskInfo {
+    const { state, examples, notes, axes, created } = this.#stored;
+    return {
+      labels: state.labels,
+      examples: (examples ?? notes).map(({ name }) => name),
+      hasExamples: examples !== null,
+      axes,
+      created,
+      choices: state.sections.flatMap(({ axis, labels }) =>
+        labels.map(({ value, fitted, trials }) => ({
+          label: value,
+          axis,
+          recipe: describeRecipe(fitted.recipe),
+          trials: trials.map(({ recipe, dice, examples: count }) => ({
+            recipe: describeRecipe(recipe),
+            dice,
+            examples: count,
+          })),
+        })),
+      ),
+    };
+  }
+
+  /** Masks for a picture, or for a volume slice by slice. Volumes in memory must stay as they are meanwhile. */
+  predict(image: Image2D, options?: TaskPredictOptions): Promise<PictureResult>;
+  predict(volume: Volume, options?: TaskPredictOptions): Promise<VolumeResult>;
+  /** A path may be of either; `kind` tells which it was. */
+  predict(
+    image: string | URL | Image2D | Volume,
+    options?: TaskPredictOptions,
+  ): Promise<PictureResult | VolumeResult>;
+  /**
+   * @throws GmisegError ERR_INVALID_ARG, ERR_SHAPE, ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT, ERR_BUSY, ERR_CLOSED,
+   * ERR_OUT_OF_MEMORY; an abort rejects with the signal's reason
+   */
+  async predict(
+    image: string | URL | Image2D | Volume,
+    options: TaskPredictOptions = {},
+  ): Promise<PictureResult | VolumeResult> {
+    const site = callSite(this.predict);
+    checkPredictOptions(options);
+    const prompts = promptsByLabel(options.prompts, this.labels);
+    return await this.#job(site, options, () => {
+      const loading = loadImage(image, this.#stored.settings.window ?? undefined, options.signal);
+      loading.catch(() => {});
+      return async (work) => {
+        const loaded = await loading;
+        if ('volume' in loaded) return await this.#predictVolume(work, loaded.volume, prompts, options);
+        const { state } = this.#stored;
+        return await predictPicture(work, { ...state, section: state.sections[0]! }, loaded.picture, {
+          prompts,
+          probability: options.returnProbability ?? false,
+          uncertainty: options.returnUncertainty ?? false,
+        });
+      };
+    });
+  }
+
+  async #predictVolume(
+    work: Work,
+    volume: Volume,
+    prompts: ReadonlyMap<number, PreparedPrompts>,
+    options: TaskPredictOptions,
+  ): Promise<VolumeResult> {
+    if (prompts.size > 0) {
+      throw new GmisegError(
+        'ERR_INVALID_ARG',
+        'Prompts describe one picture, not a volume; cut the slice to correct (takeSlice) and predict that.',
+      );
+    }
+    const { state, settings } = this.#stored;
+    return await predictVolume(work, volume, {
+      ...state,
+      window: settings.window ?? undefined,
+      passes: passesFor(state.sections, volume, options),
+      neighbours: options.neighbours ?? 0,
+      probability: options.returnProbability ?? false,
+      uncertainty: options.returnUncertainty ?? false,
+    });
+  }
+
+  /**
+   * More examples: what was left to choose is chosen again, and everything is fitted anew. The task stays as it was
+   * if this fails.
+   * @throws GmisegError as defineTask; ERR_INVALID_ARG where the task was loaded without its examples
+   */
+  async add(examples: readonly TaskExample[], options: TaskCheckOptions = {}): Promise<void> {
+    const site = callSite(this.add);
+    requireKeys('options', options, ['signal', 'queue', 'onProgress']);
+    return await this.#job(site, options, () => {
+      const known = this.#examples();
+      const { settings, axes } = this.#stored;
+      const taken = new Set(known.flatMap(({ name, source }) => [name, source]));
+      const preparing = prepareExamples(examples, {
+        window: settings.window ?? undefined,
+        volume: settings.volume,
+        axes,
+        values: valuesOf(settings.labels),
+        taken,
+        signal: options.signal,
+      });
+      preparing.catch(() => {});
+      return async (work) => {
+        const set = await preparing;
+        const added = await completeExamples(work, set, this.#gallery, settings.labels);
+        await this.#rebuild(work, [...known, ...added], set.axes);
+      };
+    });
+  }
+
+  /**
+   * Takes examples out by name; a volume's name stands for all of its slices.
+   * @throws GmisegError ERR_INVALID_ARG where a name is unknown or nothing would be left
+   */
+  async remove(names: string | readonly string[], options: TaskCheckOptions = {}): Promise<void> {
+    const site = callSite(this.remove);
+    requireKeys('options', options, ['signal', 'queue', 'onProgress']);
+    const wanted = new Set(typeof names === 'string' ? [names] : names);
+    return await this.#job(site, options, () => async (work) => {
+      const known = this.#examples();
+      const there = new Set(known.flatMap(({ name, source }) => [name, source]));
+      const unknown = [...wanted].filter((name) => !there.has(name));
+      if (unknown.length > 0) {
+        throw new GmisegError(
+          'ERR_INVALID_ARG',
+          `The task has no example ${unknown.map((name) => JSON.stringify(name)).join(', ')}; it has ` +
+            `${known.map(({ name }) => name).join(', ')}.`,
+          { details: { unknown } },
+        );
+      }
+      const kept = known.filter(({ name, source }) => !wanted.has(name) && !wanted.has(source));
+      if (kept.length === 0) {
+        throw new GmisegError(
+          'ERR_INVALID_ARG',
+          'Nothing would be left of the task. Add other examples first, or define a new one.',
+        );
+      }
+      await this.#rebuild(work, kept, this.#stored.axes);
+    });
+  }
+
+  /**
+   * Predicts each example from the others: Dice to expect on new images, examples that do not fit, and whether more
+   * of them are likely to help.
+   * @throws GmisegError ERR_INVALID_ARG where the task was loaded without its examples
+   */
+  async check(options: TaskCheckOptions = {}): Promise<TaskReport> {
+    const site = callSite(this.check);
+    requireKeys('options', options, ['signal', 'queue', 'onProgress']);
+    return await this.#job(site, options, () => async (work) => {
+      const examples = this.#examples();
+      const labels: LabelReport[] = [];
+      for (const section of this.#stored.state.sections) {
+        labels.push(...(await checkSection(work, section, examples, this.#gallery)));
+      }
+      const odd = labels.flatMap((label) =>
+        label.examples.filter(({ misfits }) => misfits.some(({ kind }) => kind !== 'empty')),
+      );
+      return { labels, misfits: [...new Set(odd.map(({ name }) => name))] };
+    });
+  }
+
+  /**
+   * Writes the task to one file, under a temporary name first: what was fitted, labels, settings and provenance; the
+   * examples' pixels only with `withExamples`.
+   * @throws GmisegError ERR_INVALID_ARG, ERR_IO, ERR_BUSY, ERR_CLOSED
+   */
+  async save(path: string | URL, options: TaskSaveOptions = {}): Promise<void> {
+    const site = callSite(this.save);
+    requireKeys('options', options, ['signal', 'queue', 'withExamples']);
+    requireBoolean('options.withExamples', options.withExamples);
+    const target = pathOf(path);
+    return await this.#job(site, options, () => async (work) => {
+      const withExamples = options.withExamples ?? false;
+      if (withExamples) this.#examples();
+      await saveTask(work, this.#host, this.#stored, target, withExamples);
+    });
+  }
+
+  /** Frees what was fitted. Later calls fail with ERR_CLOSED; a second close does nothing. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeSections(this.#stored.state.sections);
+    this.#gallery.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #examples(): NonNullable<StoredTask['examples']> {
+    if (this.#stored.examples !== null) return this.#stored.examples;
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      'This task was saved without its examples, which this needs. Define it again from them, or save it with ' +
+        '{ withExamples: true } (gmiseg task define --with-examples).',
+    );
+  }
+
+  async #rebuild(
+    work: Work,
+    all: NonNullable<StoredTask['examples']>,
+    axes: readonly Axis[] | null,
+  ): Promise<void> {
+    const { examples } = sameChannels(all);
+    const state = await buildState(work, this.#host, this.#stored.settings, examples, this.#gallery);
+    const old = this.#stored.state.sections;
+    this.#stored = { ...this.#stored, state, examples, axes };
+    closeSections(old);
+    const pictures = new Set(examples.map(({ picture }) => picture));
+    this.#gallery.retain((picture) => pictures.has(picture as never));
+  }
+
+  async #job<T>(
+    site: CallSite,
+    options: JobOptions & { readonly onProgress?: TaskCheckOptions['onProgress'] },
+    prepare: () => (work: Work) => Promise<T>,
+  ): Promise<T> {
+    return await this.#host.job(site, jobOptions(options), () => {
+      this.#requireOpen(site);
+      const run = prepare();
+      return async (cancellation) => {
+        this.#requireOpen(site);
+        return await run(workOf(this.#host, cancellation, site, options.onProgress));
+      };
+    });
+  }
+
+  #requireOpen(site: CallSite): void {
+    if (this.#closed) {
+      throw errorAt(site, 'ERR_CLOSED', 'The task is closed; define it again, or load it from its file.');
+    }
+    if (this.#host.generation !== this.#generation) {
+      throw errorAt(
+        site,
+        'ERR_INVALID_ARG',
+        'The segmenter was trained after this task was defined, and has other weights now. Define the task again.',
+      );
+    }
+  }
+}

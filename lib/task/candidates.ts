@@ -1,0 +1,41 @@
+import { GmisegError } from '../errors.js';
+import type { TaskSettings } from './options.js';
+import type { FitOptions } from './recipe.js';
+
+/**
+ * The engines that settings leave open, the one to trust without evidence first: `auto` moves on to a later one only
+ * for a gain. A task encoder's mean of two answers errs least on new tasks; without one, the training-free rule needs
+ * no further weights; a threshold is right only where grey alone tells the target.
+ */
+export function candidatesFor(settings: TaskSettings, hasTaskEncoder: boolean): FitOptions[] {
+  const { engine, output, location, temperature } = settings;
+  if (engine === 'learned' && !hasTaskEncoder) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      "This model has no task encoder, which engine 'learned' needs. Use 'auto' or 'training-free', or train one: " +
+        "segmenter.train([], { episodes: true, train: 'task-encoder', taskEncoder: {}, ... }).",
+    );
+  }
+  const outputs = output === 'auto' ? (['mean', 'dense', 'refined'] as const) : [output];
+  const locations = location === null ? [0.5, 0, 1] : [location];
+  const all: FitOptions[] = [
+    ...(hasTaskEncoder ? outputs.map((each): FitOptions => ({ engine: 'learned', output: each })) : []),
+    ...locations.map(
+      (each): FitOptions => ({
+        engine: 'training-free',
+        location: each,
+        ...(temperature === null ? {} : { temperature }),
+      }),
+    ),
+    { engine: 'threshold' },
+  ];
+  if (engine === 'auto') return all;
+  if (engine === 'copy') return [{ engine: 'copy' }];
+  return all.filter((candidate) => candidate.engine === engine);
+}
+
+/** An engine with the ensemble that the settings ask for; a baseline stays single. */
+export function withEnsemble(fit: FitOptions, { ensemble, subset, seed }: TaskSettings): FitOptions {
+  if (ensemble === 1) return fit;
+  return { ...fit, ensemble, ...(subset > 0 ? { subset } : {}), seed };
+}

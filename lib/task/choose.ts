@@ -1,0 +1,209 @@
+import { candidatesFor } from './candidates.js';
+import { crossPredict, diceOf, groupsOf } from './cross-predict.js';
+import { type PreparedExample, pixelsOf } from './example.js';
+import { evenly, firstParts, nativeExamples } from './fit.js';
+import { Gallery } from './gallery.js';
+import type { Work } from './host.js';
+import type { TaskSettings } from './options.js';
+import { type FitOptions, type Recipe, tilesAcross, type View } from './recipe.js';
+import { mean } from './statistics.js';
+
+/** A candidate and how well it did on examples that it had not seen. */
+export interface Trial {
+  readonly recipe: Recipe;
+  /** Dice of each example that was left out, by its digest. */
+  readonly dice: ReadonlyMap<string, number>;
+}
+
+export interface Choice {
+  readonly recipe: Recipe;
+  /** What was tried, in the order of trust; empty where nothing was left to choose or to choose by. */
+  readonly trials: readonly Trial[];
+}
+
+/** What a choice needs to know beside the examples. */
+export interface ChoiceContext {
+  readonly work: Work;
+  readonly gallery: Gallery;
+  readonly settings: TaskSettings;
+  readonly hasTaskEncoder: boolean;
+  /** Side of the encoder's input. */
+  readonly imageSize: number;
+}
+
+/** Left-out sources that a choice is made by: with more, its error hardly falls and its cost still grows. */
+const MOST_GROUPS = 16;
+/** Of them, those that both passes of a crop are tried on: every one costs two fits. */
+const CROP_GROUPS = 8;
+/** Encoded pictures, and encoded tiles, that take part in a choice. */
+const CHOICE_PICTURES = 32;
+const CHOICE_TILES = 64;
+/** Whole pictures that do so well leave tiles little to gain for four or sixteen times the work. */
+const GOOD_ENOUGH = 0.9;
+/** Below this share of the picture a target covers so few cells of the encoder's grid that a closer look can pay. */
+const SMALL_TARGET = 0.03;
+/** Where all engines do worse, the most similar example's mask is worth a try. */
+const POOR = 0.7;
+
+/**
+ * Decides how one label is segmented, by leave-one-out on the examples that show it. A later, more involved
+ * candidate replaces an earlier one only where its mean Dice is better by more than `margin`. With a single source
+ * nothing can be left out, and the first candidate that the settings allow is taken, on whole pictures.
+ */
+export async function chooseRecipe(
+  context: ChoiceContext,
+  examples: readonly PreparedExample[],
+  value: number,
+): Promise<Choice> {
+  const { settings } = context;
+  const { flips, view } = settings;
+  const candidates = candidatesFor(settings, context.hasTaskEncoder);
+  const recipeOf = (view: View, first: FitOptions): Recipe => ({
+    view,
+    first,
+    second: view === 'crop' ? first : null,
+    flips,
+  });
+  const prior = recipeOf(view === 'auto' ? 'whole' : view, candidates[0] as FitOptions);
+  const groups = limited(groupsOf(examples), MOST_GROUPS, CHOICE_PICTURES);
+  if (groups.length < 2 || (candidates.length === 1 && view !== 'auto')) return { recipe: prior, trials: [] };
+  const trials: Trial[] = [];
+  const best = (): Trial => winner(trials);
+  if (view === 'auto' || view === 'whole' || view === 'crop') {
+    trials.push(...(await tryFirstPass(context, groups, value, candidates, 'whole')));
+    const fallback = settings.engine === 'auto' && mean([...best().dice.values()]) < POOR;
+    if (fallback) trials.push(...(await tryFirstPass(context, groups, value, [{ engine: 'copy' }], 'whole')));
+  }
+  if (view === 'tiles-2' || view === 'tiles-4') {
+    trials.push(...(await tryFirstPass(context, groups, value, candidates, view)));
+  }
+  if (view === 'crop') {
+    const { recipe } = best();
+    return { recipe: recipeOf('crop', recipe.first), trials };
+  }
+  if (view === 'auto') {
+    // A threshold sees no more in a part of the picture; what has been learned may, also where grey does better so far.
+    const seeing = trials.filter(
+      ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
+    );
+    const fits =
+      seeing.length === 0 ? [] : uniqueFits([winner(seeing).recipe.first, seeing[0]!.recipe.first]);
+    if (fits.length > 0 && targetShare(examples, value) < SMALL_TARGET) {
+      const { first } = best().recipe;
+      for (const second of fits) {
+        trials.push(await tryCrop(context, groups, value, { view: 'crop', first, second, flips }));
+      }
+    }
+    const longest = Math.max(...examples.map(({ picture }) => Math.max(picture.width, picture.height)));
+    for (const tiled of fits.length > 0 ? (['tiles-2', 'tiles-4'] as const) : []) {
+      const useful = longest > (context.imageSize * tilesAcross(tiled)) / 2;
+      if (!useful || mean([...best().dice.values()]) >= GOOD_ENOUGH) break;
+      trials.push(...(await tryFirstPass(context, groups, value, fits, tiled)));
+      if (best().recipe.view !== tiled) break;
+    }
+  }
+  const { recipe } = best();
+  return { recipe: { ...recipe, flips }, trials };
+}
+
+/**
+ * How much better a candidate must be than the one before it: one standard error of the mean of their paired
+ * differences, as in the one-standard-error rule of Breiman et al. (1984), but no less than a point of Dice, which is
+ * noise to users, and no more than five, which a handful of examples may be too few to prove and is still the better
+ * bet.
+ */
+export function margin(differences: readonly number[]): number {
+  const n = differences.length;
+  const centre = mean(differences);
+  const variance = differences.reduce((sum, each) => sum + (each - centre) ** 2, 0) / Math.max(1, n - 1);
+  return Math.min(0.05, Math.max(0.01, n < 2 ? 0.05 : Math.sqrt(variance / n)));
+}
+
+/** The trial that no earlier one comes near; compared on the examples that both have seen. */
+export function winner(trials: readonly Trial[]): Trial {
+  return trials.reduce((holder, challenger) => {
+    const differences = [...challenger.dice].flatMap(([digest, dice]) => {
+      const other = holder.dice.get(digest);
+      return other === undefined || Number.isNaN(dice - other) ? [] : [dice - other];
+    });
+    return differences.length > 0 && mean(differences) > margin(differences) ? challenger : holder;
+  });
+}
+
+/** So many groups, and about so many examples in all, evenly spread. */
+function limited(
+  groups: readonly (readonly PreparedExample[])[],
+  mostGroups: number,
+  mostExamples: number,
+): PreparedExample[][] {
+  const kept = evenly(groups, mostGroups);
+  return kept.map((group) => evenly(group, Math.max(1, Math.floor(mostExamples / kept.length))));
+}
+
+/** Leave-one-out of whole pictures or tiles; tiles of an example are counted together. */
+async function tryFirstPass(
+  { work, gallery, settings }: ChoiceContext,
+  groups: readonly (readonly PreparedExample[])[],
+  value: number,
+  candidates: readonly FitOptions[],
+  view: View,
+): Promise<Trial[]> {
+  const across = tilesAcross(view);
+  // Tiles of the choice live only as long as it takes: they are many and large.
+  const own = across === 1 ? gallery : new Gallery();
+  try {
+    const affordable = Math.max(2, Math.floor(CHOICE_TILES / (across * across)));
+    const seen = across === 1 ? groups : limited(groups, affordable, affordable);
+    const parts = firstParts(seen.flat(), value, across);
+    const native = await nativeExamples(work, own, parts, { groups: seen });
+    work.progress('choose', 0);
+    const results = await work.leaveOneOut(native, candidates);
+    work.progress('choose', 1);
+    return candidates.map((first, at) => {
+      const sums = new Map<string, { both: number; predicted: number; truth: number }>();
+      for (const [index, { example }] of parts.entries()) {
+        const { both, predicted, truth } = results[at]![index]!;
+        const sum = sums.get(example.digest) ?? { both: 0, predicted: 0, truth: 0 };
+        sum.both += both;
+        sum.predicted += predicted;
+        sum.truth += truth;
+        sums.set(example.digest, sum);
+      }
+      const dice = new Map([...sums].map(([digest, sum]) => [digest, diceOf(sum)]));
+      return { recipe: { view, first, second: null, flips: settings.flips }, dice };
+    });
+  } finally {
+    if (own !== gallery) own.close();
+  }
+}
+
+/** Leave-one-out of both passes. */
+async function tryCrop(
+  { work, gallery }: ChoiceContext,
+  groups: readonly (readonly PreparedExample[])[],
+  value: number,
+  recipe: Recipe,
+): Promise<Trial> {
+  const dice = new Map<string, number>();
+  const left = evenly(groups, CROP_GROUPS);
+  for (const [at, group] of left.entries()) {
+    work.progress('choose', at / left.length);
+    const others = groups.filter((other) => other !== group).flat();
+    const plain = { ...recipe, flips: false };
+    const counts = await crossPredict(work, gallery, others, group, { value, recipe: plain });
+    for (const [index, { digest }] of group.entries()) dice.set(digest, diceOf(counts[index]!));
+  }
+  return { recipe, dice };
+}
+
+/** Median share of the picture that the target covers. */
+function targetShare(examples: readonly PreparedExample[], value: number): number {
+  const shares = examples
+    .map((example) => pixelsOf(example, value) / example.mask.length)
+    .sort((a, b) => a - b);
+  return shares[Math.floor(shares.length / 2)] as number;
+}
+
+function uniqueFits(fits: readonly FitOptions[]): FitOptions[] {
+  return [...new Map(fits.map((fit) => [JSON.stringify(fit), fit])).values()];
+}

@@ -1,0 +1,202 @@
+import { SLICE_POLICIES } from '../dataset/slicing.js';
+import { GmisegError } from '../errors.js';
+import { CT_WINDOWS, type IntensityWindow } from '../image/index.js';
+import type { JobOptions } from '../segmenter.js';
+import {
+  describe,
+  invalid,
+  mismatch,
+  requireBoolean,
+  requireInteger,
+  requireKeys,
+  requireOneOf,
+} from '../validate.js';
+import { VIEWS, type View } from './recipe.js';
+import type { VolumeOptions } from './slices-of-volume.js';
+
+export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy'] as const;
+export type EngineChoice = (typeof ENGINES)[number];
+export const OUTPUTS = ['auto', 'mean', 'dense', 'refined'] as const;
+
+/** How a task is made. Whatever is left out, `auto` decides by leave-one-out on the examples. */
+export interface TaskOptions extends JobOptions {
+  /**
+   * `learned`: the model's task encoder; `training-free`: prototypes and prompts, on any SAM; `threshold`: a band of
+   * one grey or colour; `copy`: the mask of the most similar example, a baseline.
+   */
+  readonly engine?: EngineChoice;
+  /** Of `learned`: the task encoder's own answer (`dense`), SAM's from it (`refined`), or the mean of both. */
+  readonly output?: (typeof OUTPUTS)[number];
+  /** Of `training-free`: how much the place in the picture counts, 0 to 1. */
+  readonly location?: number;
+  /** Of `training-free`: how sharply similarity decides, above 0. */
+  readonly temperature?: number;
+  /** How pictures are shown to the model: whole, in 2 x 2 or 4 x 4 tiles, or whole and then a crop round the target. */
+  readonly view?: 'auto' | View;
+  /** Members, each fitted to another subset of the examples; their mean decides, their spread is the uncertainty. */
+  readonly ensemble?: number;
+  /** Examples of each member; two thirds of them where left out. */
+  readonly subset?: number;
+  /** Everything once more on mirrored pictures, and the mean of both. Not where left and right differ. */
+  readonly flips?: boolean;
+  /**
+   * The label values to segment, each of which some mask must hold; or names by value, of which those count that
+   * occur. All that the masks hold where left out.
+   */
+  readonly labels?: readonly number[] | ReadonlyMap<number, string> | Readonly<Record<number, string>>;
+  /** How values of images with more than 8 bits become grey levels, of examples and of new images; see toUint8. */
+  readonly window?: IntensityWindow;
+  readonly volume?: VolumeOptions;
+  /** Of the ensemble's subsets. */
+  readonly seed?: number;
+  readonly onProgress?: (progress: TaskProgress) => void;
+}
+
+export interface TaskProgress {
+  /** `encode`, `choose`, `fit`, `predict` or `check` */
+  readonly stage: string;
+  /** 0 to 1 within the stage */
+  readonly fraction: number;
+}
+
+/** The options as a task keeps them: plain data, everything decided that needs no example. */
+export interface TaskSettings {
+  readonly engine: EngineChoice;
+  readonly output: (typeof OUTPUTS)[number];
+  readonly location: number | null;
+  readonly temperature: number | null;
+  readonly view: 'auto' | View;
+  readonly ensemble: number;
+  readonly subset: number;
+  readonly flips: boolean;
+  /** Null: all that occur. */
+  readonly labels: readonly { readonly value: number; readonly name: string }[] | null;
+  /** Whether all of `labels` must occur. */
+  readonly allLabels: boolean;
+  readonly window: IntensityWindow | null;
+  readonly volume: VolumeOptions;
+  readonly seed: number;
+}
+
+const KEYS = [
+  'signal',
+  'queue',
+  'engine',
+  'output',
+  'location',
+  'temperature',
+  'view',
+  'ensemble',
+  'subset',
+  'flips',
+  'labels',
+  'window',
+  'volume',
+  'seed',
+  'onProgress',
+];
+
+/** @throws GmisegError ERR_INVALID_ARG */
+export function taskSettings(options: TaskOptions): TaskSettings {
+  requireKeys('options', options, KEYS);
+  const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
+  const { location, temperature, window, volume = {} } = options;
+  requireOneOf('options.engine', engine, ENGINES);
+  requireOneOf('options.output', output, OUTPUTS);
+  requireOneOf('options.view', view, ['auto', ...VIEWS]);
+  requireInteger('options.ensemble', ensemble, 1, 64);
+  requireInteger('options.subset', subset, 0, 2 ** 20);
+  requireInteger('options.seed', seed, 0, Number.MAX_SAFE_INTEGER);
+  requireBoolean('options.flips', options.flips);
+  requireNumber('options.location', location, (value) => value >= 0 && value <= 1, 'a number from 0 to 1');
+  requireNumber('options.temperature', temperature, (value) => value > 0, 'a number above 0');
+  if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
+    throw invalid('options.onProgress', 'a function', options.onProgress);
+  }
+  checkWindow(window);
+  checkVolume(volume);
+  return {
+    engine,
+    output,
+    location: location ?? null,
+    temperature: temperature ?? null,
+    view,
+    ensemble,
+    subset,
+    flips: options.flips ?? false,
+    labels: options.labels === undefined ? null : labelTable(options.labels),
+    allLabels: Array.isArray(options.labels),
+    window: window ?? null,
+    volume: { ...volume },
+    seed,
+  };
+}
+
+function requireNumber(
+  name: string,
+  value: unknown,
+  fits: (value: number) => boolean,
+  expectation: string,
+): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number' || !Number.isFinite(value) || !fits(value))
+    throw invalid(name, expectation, value);
+}
+
+/** Windows are tried on an image only when one is read; a misspelt preset should not wait for that. */
+function checkWindow(window: unknown): void {
+  if (window === undefined || window === 'percentile') return;
+  if (typeof window === 'string' && Object.hasOwn(CT_WINDOWS, window)) return;
+  if (Array.isArray(window) && window.length === 2 && window.every(Number.isFinite) && window[0] <= window[1])
+    return;
+  throw invalid(
+    'options.window',
+    `[low, high], 'percentile' or one of ${Object.keys(CT_WINDOWS).join(', ')}`,
+    window,
+  );
+}
+
+function checkVolume(volume: VolumeOptions): void {
+  requireKeys('options.volume', volume, ['axis', 'axes', 'policy', 'slices', 'minArea']);
+  const { axis, axes, policy, slices, minArea } = volume;
+  if (axis !== undefined && axis !== 0 && axis !== 1 && axis !== 2) {
+    throw invalid('options.volume.axis', '0, 1 or 2', axis);
+  }
+  if (axes !== undefined) requireOneOf('options.volume.axes', axes, ['one', 'three']);
+  if (axes === 'three' && axis !== undefined) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      "options.volume names one axis and asks for all three; leave `axis` out, or say axes: 'one'.",
+    );
+  }
+  if (policy !== undefined) requireOneOf('options.volume.policy', policy, ['spread', ...SLICE_POLICIES]);
+  if (slices !== undefined) requireInteger('options.volume.slices', slices, 1, 2 ** 20);
+  if (minArea !== undefined) requireInteger('options.volume.minArea', minArea, 1, 2 ** 30);
+}
+
+function labelTable(labels: NonNullable<TaskOptions['labels']>): { value: number; name: string }[] {
+  const entries: [unknown, unknown][] = Array.isArray(labels)
+    ? (labels as readonly number[]).map((value) => [value, `label ${value}`])
+    : labels instanceof Map
+      ? [...labels]
+      : typeof labels === 'object' && labels !== null
+        ? Object.entries(labels).map(([value, name]) => [Number(value), name])
+        : [];
+  if (entries.length === 0) throw invalid('options.labels', 'label values or their names by value', labels);
+  const table = entries.map(([value, name]) => {
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > 255) {
+      throw mismatch('options.labels', 'label values from 1 to 255', describe(value));
+    }
+    if (typeof name !== 'string' || name === '') throw invalid(`options.labels[${value}]`, 'a name', name);
+    return { value: value as number, name };
+  });
+  if (new Set(table.map(({ value }) => value)).size < table.length) {
+    throw mismatch('options.labels', 'label values, each once', describe(labels));
+  }
+  return table.sort((a, b) => a.value - b.value);
+}
+
+/** The values of labels that are named; null for all that occur. */
+export function valuesOf(labels: TaskSettings['labels']): ReadonlySet<number> | null {
+  return labels === null ? null : new Set(labels.map(({ value }) => value));
+}

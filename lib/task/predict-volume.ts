@@ -1,0 +1,187 @@
+import {
+  type Axis,
+  type IntensityWindow,
+  planeAxes,
+  putSlice,
+  sliceSize,
+  takeSlice,
+  toUint8,
+  type Volume,
+} from '../image/index.js';
+import type { Answer } from './ask.js';
+import type { Work } from './host.js';
+import { answersOf } from './predict-picture.js';
+import type { VolumeResult } from './result.js';
+import { joined, settle } from './settle.js';
+import type { Section, TaskLabel } from './state.js';
+
+export interface VolumeAsk {
+  readonly labels: readonly TaskLabel[];
+  readonly channels: 1 | 3;
+  readonly window: IntensityWindow | undefined;
+  /** Which section answers for slices across which axis. */
+  readonly passes: readonly { readonly axis: Axis; readonly section: Section }[];
+  /** 0 to 1: how much a slice's two neighbours count beside its own answer. */
+  readonly neighbours: number;
+  readonly probability: boolean;
+  readonly uncertainty: boolean;
+}
+
+/**
+ * A volume slice by slice across each axis of `passes`, the mean over them, and the label map on the volume's own
+ * grid.
+ */
+export async function predictVolume(work: Work, volume: Volume, ask: VolumeAsk): Promise<VolumeResult> {
+  const { shape, spacing, affine } = volume;
+  const { labels, passes } = ask;
+  const values = labels.map(({ value }) => value);
+  const voxels = shape[0] * shape[1] * shape[2];
+  const map = new Uint8Array(voxels);
+  // One axis alone is settled slice by slice: probabilities of a whole volume are four bytes a voxel and label.
+  const whole = passes.length > 1 || ask.probability || ask.uncertainty;
+  const mean = whole ? labels.map(() => new Float32Array(voxels)) : [];
+  const variance = ask.uncertainty ? labels.map(() => new Float32Array(voxels)) : [];
+  for (const [at, { axis, section }] of passes.entries()) {
+    const done = (index: number): void =>
+      work.progress('predict', (at + index / shape[axis]) / passes.length);
+    for await (const { index, answers } of slicesOf(work, volume, axis, section, ask, done)) {
+      if (!whole) {
+        const { width, height } = sliceSize(shape, axis);
+        const data = settle(
+          answers.map(({ probability }) => probability),
+          values,
+        );
+        putSlice({ data: map, shape }, axis, index, { data, width, height });
+        continue;
+      }
+      for (const [label, { probability, spread }] of answers.entries()) {
+        addSlice(mean[label]!, shape, axis, index, (pixel) => (probability[pixel] as number) / passes.length);
+        const square = variance[label];
+        if (square === undefined) continue;
+        // Mean of spread^2 + probability^2: what is left after the mean's square is everybody's variance.
+        const second = (pixel: number): number =>
+          ((spread?.[pixel] ?? 0) ** 2 + (probability[pixel] as number) ** 2) / passes.length;
+        addSlice(square, shape, axis, index, second);
+      }
+    }
+  }
+  const uncertainty = variance.map((square, label) =>
+    square.map((value, at) => Math.sqrt(Math.max(0, value - (mean[label]![at] as number) ** 2))),
+  );
+  return {
+    kind: 'volume',
+    shape,
+    spacing,
+    affine,
+    volume,
+    axes: passes.map(({ axis }) => axis),
+    values,
+    count: values.length,
+    labels: whole ? settle(mean, values) : map,
+    ...(ask.probability && { probability: joined(mean) }),
+    ...(ask.uncertainty && { uncertainty: joined(uncertainty) }),
+  };
+}
+
+interface SliceAnswer {
+  readonly index: number;
+  readonly answers: readonly Answer[];
+}
+
+/** The answers of all slices in order, each with a look at its neighbours if wanted. */
+async function* slicesOf(
+  work: Work,
+  volume: Volume,
+  axis: Axis,
+  section: Section,
+  ask: VolumeAsk,
+  done: (index: number) => void,
+): AsyncGenerator<SliceAnswer> {
+  const count = volume.shape[axis];
+  const one = async (index: number): Promise<readonly Answer[]> => {
+    work.cancellation.throwIfCancelled();
+    done(index);
+    return await askSlice(work, volume, axis, index, section, ask);
+  };
+  if (ask.neighbours === 0) {
+    for (let index = 0; index < count; index++) yield { index, answers: await one(index) };
+    return;
+  }
+  let before: readonly Answer[] | null = null;
+  let here = await one(0);
+  for (let index = 0; index < count; index++) {
+    const after = index + 1 < count ? await one(index + 1) : null;
+    const beside = [before, after].filter((each) => each !== null);
+    yield {
+      index,
+      answers: here.map((own, label) =>
+        withNeighbours(
+          own,
+          beside.map((each) => each[label]!),
+          ask.neighbours,
+        ),
+      ),
+    };
+    before = here;
+    if (after !== null) here = after;
+  }
+}
+
+async function askSlice(
+  work: Work,
+  volume: Volume,
+  axis: Axis,
+  index: number,
+  section: Section,
+  { labels, channels, window, uncertainty }: VolumeAsk,
+): Promise<readonly Answer[]> {
+  const slice = takeSlice(volume, axis, index);
+  // Beyond the body scanners pad with one value; there is nothing to find on such a slice.
+  if (slice.data.every((value) => value === slice.data[0])) {
+    const nothing = new Float32Array(slice.width * slice.height);
+    return labels.map(() => ({ probability: nothing, spread: null }));
+  }
+  const image = toUint8(slice, window, { volume });
+  return await answersOf(work, { section, labels, channels }, image, new Map(), uncertainty);
+}
+
+/** A slice says no more than this to its neighbours, as a logit: a hint, not a verdict. */
+const HINT = 2;
+
+/** A slice's answer with its neighbours' as a weak prior: their logits, clipped and weighted, are added to its own. */
+function withNeighbours(own: Answer, neighbours: readonly Answer[], weight: number): Answer {
+  if (neighbours.length === 0) return own;
+  const probability = own.probability.map((value, at) => {
+    let logit = logitOf(value);
+    for (const { probability: other } of neighbours) {
+      const hint = logitOf(other[at] as number);
+      logit += (weight * Math.min(HINT, Math.max(-HINT, hint))) / neighbours.length;
+    }
+    return 1 / (1 + Math.exp(-logit));
+  });
+  return { probability, spread: own.spread };
+}
+
+function logitOf(probability: number): number {
+  const inside = Math.min(1 - 1e-6, Math.max(1e-6, probability));
+  return Math.log(inside / (1 - inside));
+}
+
+/** Adds a slice's values to a volume. */
+function addSlice(
+  target: Float32Array,
+  shape: readonly [number, number, number],
+  axis: Axis,
+  index: number,
+  value: (pixel: number) => number,
+): void {
+  const strides = [1, shape[0], shape[0] * shape[1]] as const;
+  const [x, y] = planeAxes(axis);
+  const { width, height } = sliceSize(shape, axis);
+  for (let row = 0; row < height; row++) {
+    let at = index * strides[axis] + row * strides[y];
+    for (let column = 0; column < width; column++, at += strides[x]) {
+      (target[at] as number) += value(row * width + column);
+    }
+  }
+}

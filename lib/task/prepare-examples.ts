@@ -1,0 +1,218 @@
+import { GmisegError } from '../errors.js';
+import {
+  type Axis,
+  type IntensityWindow,
+  isVolumePath,
+  takeSlice,
+  toUint8,
+  type Uint8Image,
+} from '../image/index.js';
+import { toPath } from '../load-options.js';
+import { type PreparedPrompts, preparePrompts } from '../prompts.js';
+import { invalid, requireKeys } from '../validate.js';
+import { baseNameOf } from './base-name.js';
+import type { PreparedExample, TaskExample } from './example.js';
+import { isVolume, type LoadedImage, type LoadedMask, loadImage, loadMask } from './load-input.js';
+import { digestOf, type FramedPicture, squareMask, squarePicture } from './picture.js';
+import { axesFor, exampleSlices, type VolumeOptions } from './slices-of-volume.js';
+
+export interface ExampleSettings {
+  readonly window: IntensityWindow | undefined;
+  readonly volume: VolumeOptions;
+  /** Axes that an earlier volume has settled, or null. */
+  readonly axes: readonly Axis[] | null;
+  /** The only label values that count, or null for all. */
+  readonly values: ReadonlySet<number> | null;
+  /** Names that are taken. */
+  readonly taken: ReadonlySet<string>;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** A picture whose mask the model has yet to make. */
+export interface PromptedExample {
+  readonly name: string;
+  readonly picture: FramedPicture;
+  readonly prompts: PreparedPrompts;
+}
+
+export interface ExampleSet {
+  readonly examples: readonly PreparedExample[];
+  readonly prompted: readonly PromptedExample[];
+  /** The axes of slices; null where there is no volume. */
+  readonly axes: readonly Axis[] | null;
+}
+
+const KEYS = ['image', 'mask', 'name', 'prompts'];
+
+/**
+ * Reads and checks examples. Pictures in memory are copied before the call returns; what is wrong with arguments is
+ * thrown at once, what is wrong with files rejects.
+ */
+export function prepareExamples(
+  examples: readonly TaskExample[],
+  settings: ExampleSettings,
+): Promise<ExampleSet> {
+  if (!Array.isArray(examples)) throw invalid('examples', 'an array of { image, mask }', examples);
+  if (examples.length === 0) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      'A task needs at least one example: an image with a mask of what is to be found.',
+    );
+  }
+  const names = uniqueNames(examples, settings.taken);
+  const pending = examples.map((example, at) => begin(example, `examples[${at}]`, settings));
+  return assemble(pending, names, settings);
+}
+
+/** What is in memory is taken at once; files are read one after the other, when they are asked for. */
+interface Pending {
+  readonly volume: () => Promise<boolean>;
+  readonly image: () => Promise<LoadedImage>;
+  readonly mask: (() => Promise<LoadedMask>) | null;
+  readonly prompts: PreparedPrompts | null;
+}
+
+function begin(example: TaskExample, name: string, { window, signal }: ExampleSettings): Pending {
+  requireKeys(name, example, KEYS);
+  const { image, mask, prompts } = example;
+  if (mask === undefined && prompts === undefined) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `${name} has neither a mask nor prompts; a picture alone does not say what is to be found on it.`,
+    );
+  }
+  const isFile = typeof image === 'string' || image instanceof URL;
+  return {
+    volume: async () => (isFile ? isVolumePath(toPath(image)) : isVolume(image)),
+    image: inTime(isFile, () => loadImage(image, window, signal)),
+    mask:
+      mask === undefined
+        ? null
+        : inTime(typeof mask === 'string' || mask instanceof URL, () =>
+            loadMask(mask, `${name}.mask`, signal),
+          ),
+    prompts: mask === undefined ? preparePrompts(prompts!) : null,
+  };
+}
+
+function inTime<T>(later: boolean, load: () => Promise<T>): () => Promise<T> {
+  if (later) return load;
+  const now = load();
+  return () => now;
+}
+
+async function assemble(
+  pending: readonly Pending[],
+  names: readonly string[],
+  settings: ExampleSettings,
+): Promise<ExampleSet> {
+  const examples: PreparedExample[] = [];
+  const prompted: PromptedExample[] = [];
+  const kinds = await Promise.all(pending.map(({ volume }) => volume()));
+  const volumes = kinds.filter(Boolean).length;
+  let axes = settings.axes;
+  for (const [at, { image: load, mask: loadItsMask, prompts }] of pending.entries()) {
+    settings.signal?.throwIfAborted();
+    const name = names[at] as string;
+    const image = await load();
+    const mask = loadItsMask === null ? null : await loadItsMask();
+    if ('volume' in image) {
+      axes ??= axesFor(settings.volume, image.volume.spacing);
+      examples.push(...slices(name, image.volume, mask, { ...settings, axes, volumes }));
+    } else if (mask === null) {
+      prompted.push({ name, picture: squarePicture(image.picture), prompts: prompts! });
+    } else {
+      examples.push(pictureExample(name, image.picture, mask, settings));
+    }
+  }
+  return { examples, prompted, axes };
+}
+
+function pictureExample(
+  name: string,
+  image: Uint8Image,
+  mask: LoadedMask,
+  { values }: ExampleSettings,
+): PreparedExample {
+  const { width, height } = image;
+  if ('shape' in mask) {
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `${name} is a picture, but its mask a volume; give the mask as a picture of ${width} x ${height} pixels.`,
+    );
+  }
+  if (mask.width !== width || mask.height !== height) {
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `${name} is ${width} x ${height} pixels, but its mask ${mask.width} x ${mask.height}; both must have one size.`,
+      { details: { name, image: [width, height], mask: [mask.width, mask.height] } },
+    );
+  }
+  return makeExample({ name, source: name, axis: null, index: null }, image, mask.data, values);
+}
+
+function slices(
+  name: string,
+  volume: Extract<LoadedImage, { volume: unknown }>['volume'],
+  mask: LoadedMask | null,
+  settings: ExampleSettings & { readonly axes: readonly Axis[]; readonly volumes: number },
+): PreparedExample[] {
+  if (mask === null) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `${name} is a volume without a mask; prompts describe single pictures. Cut the slice, or give a label volume.`,
+    );
+  }
+  if (!('shape' in mask) || mask.shape.join() !== volume.shape.join()) {
+    const found = 'shape' in mask ? mask.shape : [mask.width, mask.height];
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `${name} is ${volume.shape.join(' x ')} voxels, but its mask ${found.join(' x ')}; both must be on one grid.`,
+      { details: { name, image: volume.shape, mask: found } },
+    );
+  }
+  const { axes, values, volumes, window } = settings;
+  const options = settings.volume;
+  return exampleSlices(volume, mask.data, name, { axes, values, options, volumes }).map(({ axis, index }) => {
+    const image = toUint8(takeSlice(volume, axis, index), window, { volume });
+    const labels = takeSlice({ ...volume, ...mask, frames: 1, colour: undefined as never }, axis, index);
+    const place = { name: `${name} ${'ijk'[axis]}=${index}`, source: name, axis, index };
+    return makeExample(place, image, labels.data as Uint8Array, values);
+  });
+}
+
+/** Puts an image and its labels together; labels that do not count become background. */
+export function makeExample(
+  place: Pick<PreparedExample, 'name' | 'source' | 'axis' | 'index'>,
+  image: Uint8Image,
+  labels: Uint8Array,
+  values: ReadonlySet<number> | null,
+): PreparedExample {
+  const picture = squarePicture(image);
+  const kept = values === null ? labels : labels.map((value) => (values.has(value) ? value : 0));
+  const mask = squareMask(kept, picture);
+  return { ...place, picture, mask, digest: digestOf(picture, mask) };
+}
+
+/** Names as given, else the file's base name, else `example 3`; a second one of a name becomes `name (2)`. */
+function uniqueNames(examples: readonly TaskExample[], taken: ReadonlySet<string>): string[] {
+  const used = new Set(taken);
+  return examples.map((example, at) => {
+    const given = (example as Partial<TaskExample> | null)?.name;
+    if (given !== undefined && (typeof given !== 'string' || given === '')) {
+      throw invalid(`examples[${at}].name`, 'a text', given);
+    }
+    if (given !== undefined && used.has(given)) {
+      throw new GmisegError(
+        'ERR_INVALID_ARG',
+        `Two examples have the name ${JSON.stringify(given)}; names tell them apart.`,
+      );
+    }
+    const plain =
+      given ?? baseNameOf((example as Partial<TaskExample> | null)?.image) ?? `example ${used.size + 1}`;
+    let name = plain;
+    for (let copy = 2; used.has(name); copy++) name = `${plain} (${copy})`;
+    used.add(name);
+    return name;
+  });
+}

@@ -1,0 +1,50 @@
+/** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
+export interface FitOptions {
+  readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy';
+  readonly output?: 'mean' | 'dense' | 'refined';
+  /** Weight of the location prior, 0 to 1. */
+  readonly location?: number;
+  readonly temperature?: number;
+  readonly ensemble?: number;
+  readonly subset?: number;
+  readonly seed?: number;
+}
+
+/** How a picture is shown to the engine; from the simplest. */
+export const VIEWS = ['whole', 'crop', 'tiles-2', 'tiles-4'] as const;
+export type View = (typeof VIEWS)[number];
+
+/** Everything that was decided for one label. */
+export interface Recipe {
+  readonly view: View;
+  /** The engine of the whole picture or of its tiles. */
+  readonly first: FitOptions;
+  /** With `crop`: the engine of the second pass. */
+  readonly second: FitOptions | null;
+  /** Everything once more on mirrored pictures, and the mean of both. */
+  readonly flips: boolean;
+}
+
+/** Tiles along each side of the first pass. */
+export function tilesAcross(view: View): number {
+  return view === 'tiles-2' ? 2 : view === 'tiles-4' ? 4 : 1;
+}
+
+/** For people: `learned (mean), tiles 2 x 2, mirrored too`. */
+export function describeRecipe({ view, first, second, flips }: Recipe): string {
+  const parts = [describeFit(first)];
+  if (view.startsWith('tiles')) parts.push(`tiles ${tilesAcross(view)} x ${tilesAcross(view)}`);
+  if (second !== null) parts.push(`then a crop with ${describeFit(second)}`);
+  if (flips) parts.push('mirrored too');
+  return parts.join(', ');
+}
+
+export function describeFit({ engine, output, location, ensemble = 1 }: FitOptions): string {
+  const detail =
+    engine === 'learned' && output !== undefined
+      ? ` (${output})`
+      : engine === 'training-free' && location !== undefined
+        ? ` (location ${location})`
+        : '';
+  return `${engine}${detail}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
+}

@@ -1,0 +1,86 @@
+import { Cancellation } from '../../lib/cancellation.js';
+import { Work } from '../../lib/task/host.js';
+import type { FitOptions } from '../../lib/task/recipe.js';
+import type {
+  NativeEmbedding,
+  NativeExample,
+  NativeImage,
+  NativeJob,
+  NativeSession,
+  NativeTask,
+} from '../../types/native.js';
+
+interface FakeEmbedding extends NativeEmbedding {
+  readonly image: NativeImage;
+}
+
+/** How well an engine does on a picture of this size. */
+export type FakeDice = (fit: FitOptions, size: { width: number; height: number }, group: number) => number;
+
+/** A session without a model: bright pixels (>= 128) are the target, and Dice is what the test says. */
+export class FakeSession {
+  encoded: NativeImage[] = [];
+  fits: { options: FitOptions; examples: NativeExample[] }[] = [];
+  asked: { width: number; height: number }[] = [];
+  trials: { candidates: FitOptions[]; examples: NativeExample[] }[] = [];
+  open = 0;
+
+  constructor(private readonly dice: FakeDice = () => 0.8) {}
+
+  work(): Work {
+    return new Work(this as unknown as NativeSession, new Cancellation(), { stack: '' });
+  }
+
+  encode(image: NativeImage): NativeJob<NativeEmbedding> {
+    this.encoded.push(image);
+    this.open += 1;
+    const embedding: FakeEmbedding = {
+      image,
+      imageWidth: image.width,
+      imageHeight: image.height,
+      shape: [1, 1, 1, 1],
+      toArray: () => new Float32Array(1),
+      close: () => {
+        this.open -= 1;
+      },
+    };
+    return done(embedding);
+  }
+
+  defineTask(examples: NativeExample[], optionsJson: string): NativeJob<NativeTask> {
+    this.fits.push({ options: JSON.parse(optionsJson), examples });
+    return done({ examples: examples.length, describe: () => '{}', close: () => {} });
+  }
+
+  predictTask(
+    _task: NativeTask,
+    embedding: NativeEmbedding,
+    _prompts: unknown,
+    out: { probability: Float32Array },
+  ): NativeJob<void> {
+    const { image } = embedding as FakeEmbedding;
+    this.asked.push({ width: image.width, height: image.height });
+    for (let at = 0; at < out.probability.length; at++) {
+      out.probability[at] = (image.data[at * image.channels] as number) >= 128 ? 0.9 : 0.1;
+    }
+    return done(undefined);
+  }
+
+  leaveOneOut(examples: NativeExample[], candidatesJson: string): NativeJob<string> {
+    const candidates = JSON.parse(candidatesJson) as FitOptions[];
+    this.trials.push({ candidates, examples });
+    const result = candidates.map((options) => ({
+      options,
+      results: examples.map(({ embedding, group }) => {
+        const size = { width: embedding.imageWidth, height: embedding.imageHeight };
+        const dice = this.dice(options, size, group);
+        return { group, dice, both: 1000 * dice, predicted: 1000, truth: 1000 };
+      }),
+    }));
+    return done(JSON.stringify({ groups: [], candidates: result }));
+  }
+}
+
+function done<T>(value: T): NativeJob<T> {
+  return { promise: Promise.resolve(value), abort: () => {} };
+}

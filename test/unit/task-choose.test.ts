@@ -1,0 +1,253 @@
+/** What `auto` tries, and when it prefers what; on a session that needs no model. */
+import t from 'tap';
+import { GmisegError } from '../../lib/errors.js';
+import { candidatesFor, withEnsemble } from '../../lib/task/candidates.js';
+import { chooseRecipe, margin, type Trial, winner } from '../../lib/task/choose.js';
+import { canonical, type PreparedExample } from '../../lib/task/example.js';
+import { firstParts, fitLabel, MOST_TILES } from '../../lib/task/fit.js';
+import { Gallery } from '../../lib/task/gallery.js';
+import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
+import { makeExample } from '../../lib/task/prepare-examples.js';
+import { type FakeDice, FakeSession } from '../helpers/fake-session.js';
+import { type Disc, scene } from '../helpers/tasks.js';
+
+function example(
+  at: number,
+  size: { width: number; height: number },
+  disc: Partial<Disc> = {},
+): PreparedExample {
+  const { image, mask } = scene([{ x: 20 + at, y: 20, r: 9, ...disc }], { ...size, seed: at });
+  const name = `e${at}`;
+  return makeExample({ name, source: name, axis: null, index: null }, image, mask.data, null);
+}
+
+const many = (
+  count: number,
+  size: { width: number; height: number },
+  disc?: Partial<Disc>,
+): PreparedExample[] => canonical(Array.from({ length: count }, (_, at) => example(at, size, disc)));
+
+async function choose(
+  examples: PreparedExample[],
+  dice: FakeDice,
+  options: TaskOptions = {},
+  { hasTaskEncoder = true, imageSize = 64 } = {},
+) {
+  const session = new FakeSession(dice);
+  const gallery = new Gallery();
+  const context = {
+    work: session.work(),
+    gallery,
+    settings: taskSettings(options),
+    hasTaskEncoder,
+    imageSize,
+  };
+  const choice = await chooseRecipe(context, examples, 1);
+  const kept = gallery.size;
+  return { choice, session, kept };
+}
+
+const SMALL = { width: 48, height: 40 };
+
+t.test('one example: the first candidate, on the whole picture, without a trial', async (t) => {
+  const { choice, session } = await choose(many(1, SMALL), () => 1);
+  t.same(choice.recipe, {
+    view: 'whole',
+    first: { engine: 'learned', output: 'mean' },
+    second: null,
+    flips: false,
+  });
+  t.same(choice.trials, []);
+  t.equal(session.trials.length, 0);
+  const plain = await choose(many(1, SMALL), () => 1, {}, { hasTaskEncoder: false });
+  t.same(plain.choice.recipe.first, { engine: 'training-free', location: 0.5 });
+});
+
+t.test('near equals: the one to trust first; a clear gain: the better one', async (t) => {
+  const equal = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.805 : 0.8));
+  t.equal(equal.choice.recipe.first.engine, 'learned');
+  t.equal(equal.session.trials.length, 1, 'small pictures of large targets: whole pictures only');
+  t.same(
+    equal.session.trials[0]!.candidates.map(({ engine, output, location }) => [engine, output ?? location]),
+    [
+      ['learned', 'mean'],
+      ['learned', 'dense'],
+      ['learned', 'refined'],
+      ['training-free', 0.5],
+      ['training-free', 0],
+      ['training-free', 1],
+      ['threshold', undefined],
+    ],
+  );
+  const clear = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.95 : 0.8));
+  t.equal(clear.choice.recipe.first.engine, 'threshold');
+});
+
+t.test('the mask of the most similar example is tried only where all else is poor', async (t) => {
+  const poor = await choose(many(6, SMALL), ({ engine }) => (engine === 'copy' ? 0.5 : 0.3));
+  t.equal(poor.choice.recipe.first.engine, 'copy');
+  const fair = await choose(many(6, SMALL), ({ engine }) => (engine === 'copy' ? 1 : 0.75));
+  t.equal(fair.choice.recipe.first.engine, 'learned');
+});
+
+t.test('tiles: on large pictures, where whole ones do not do well already', async (t) => {
+  const large = { width: 200, height: 160 };
+  const tiled: FakeDice = (_fit, { width }) => (width === 200 ? 0.6 : width > 100 ? 0.75 : 0.74);
+  const { choice, session, kept } = await choose(many(5, large, { r: 30, x: 60, y: 60 }), tiled);
+  t.equal(choice.recipe.view, 'tiles-2');
+  t.equal(kept, 5, 'tiles are let go, whole pictures are kept');
+  t.ok(
+    session.trials.some(({ examples }) => examples[0]!.embedding.imageWidth < 100),
+    '4 x 4 was tried too',
+  );
+  const good = await choose(many(5, large, { r: 30, x: 60, y: 60 }), () => 0.92);
+  t.equal(good.session.trials.length, 1);
+  const fits = await choose(many(5, large, { r: 30, x: 60, y: 60 }), tiled, {}, { imageSize: 256 });
+  t.equal(fits.choice.recipe.view, 'whole', 'a picture no larger than the input');
+  const grey = await choose(many(5, large, { r: 30, x: 60, y: 60 }), ({ engine }) =>
+    engine === 'threshold' ? 0.8 : 0.5,
+  );
+  t.same([grey.choice.recipe.view, grey.choice.recipe.first.engine], ['whole', 'threshold']);
+  const tiles = grey.session.trials
+    .slice(1)
+    .flatMap(({ candidates }) => candidates.map(({ engine }) => engine));
+  t.same(tiles, ['learned'], 'a threshold sees no more in a part, what has been learned may');
+});
+
+t.test('tiles of one picture are one case', async (t) => {
+  const { session } = await choose(many(3, { width: 200, height: 160 }, { r: 30, x: 60, y: 60 }), () => 0.5);
+  const tiles = session.trials.find(({ examples }) => examples.length === 12)!;
+  t.same(new Set(tiles.examples.map(({ group }) => group)).size, 3);
+});
+
+t.test('small targets: a second look, from the supports cropped round their masks', async (t) => {
+  const wide = { width: 120, height: 100 };
+  const { choice, session } = await choose(many(5, wide, { r: 6 }), () => 0.5, {}, { imageSize: 128 });
+  // The fake engine finds bright pixels, so both passes of the crop are right and the trial of whole pictures is not.
+  t.equal(choice.recipe.view, 'crop');
+  t.same(choice.recipe.second, choice.recipe.first);
+  const crop = session.fits.find(({ examples }) => examples[0]!.embedding.imageWidth < 120);
+  t.equal(crop?.examples.length, 4, 'fitted to the others');
+  t.ok(crop?.examples.every(({ mask }) => mask.includes(1)));
+  const large = await choose(many(5, wide, { r: 30, x: 50, y: 50 }), () => 0.5, {}, { imageSize: 128 });
+  t.equal(large.choice.recipe.view, 'whole');
+  t.equal(large.session.fits.length, 0);
+});
+
+t.test('no more than 16 sources are left out, and slices of a volume together', async (t) => {
+  const { session } = await choose(many(40, SMALL), () => 0.95);
+  t.equal(session.trials[0]!.examples.length, 16);
+  const slices = many(12, SMALL).map((each, at) => ({
+    ...each,
+    source: `v${at % 3}`,
+    axis: 2 as const,
+    index: at,
+  }));
+  const volumes = await choose(slices, () => 0.95);
+  t.equal(new Set(volumes.session.trials[0]!.examples.map(({ group }) => group)).size, 3);
+  const one = await choose(
+    slices.map((each) => ({ ...each, source: 'v' })),
+    () => 0.95,
+  );
+  t.equal(
+    new Set(one.session.trials[0]!.examples.map(({ group }) => group)).size,
+    4,
+    'blocks of a single volume',
+  );
+});
+
+t.test('what is forced is not tried against', async (t) => {
+  for (const options of [
+    { engine: 'threshold', view: 'whole' },
+    { engine: 'learned', output: 'dense', view: 'tiles-2' },
+    { engine: 'training-free', location: 1, view: 'crop' },
+  ] as const) {
+    const { choice, session } = await choose(many(4, SMALL), () => 0.5, options);
+    t.equal(session.trials.length, 0);
+    t.match(choice.recipe, { view: options.view, first: { engine: options.engine } });
+    t.equal(choice.recipe.second === null, options.view !== 'crop');
+  }
+  const open = await choose(many(4, SMALL), ({ location }) => (location === 1 ? 0.9 : 0.5), {
+    engine: 'training-free',
+    view: 'crop',
+  });
+  t.match(open.choice.recipe, { view: 'crop', first: { location: 1 }, second: { location: 1 } });
+});
+
+t.test('candidates and ensembles', async (t) => {
+  t.throws(() => candidatesFor(taskSettings({ engine: 'learned' }), false), {
+    code: 'ERR_INVALID_ARG',
+    message: /no task encoder.*training-free/s,
+  });
+  t.same(candidatesFor(taskSettings({ engine: 'copy' }), false), [{ engine: 'copy' }]);
+  t.same(candidatesFor(taskSettings({ engine: 'training-free', location: 0.2, temperature: 0.1 }), true), [
+    { engine: 'training-free', location: 0.2, temperature: 0.1 },
+  ]);
+  t.same(withEnsemble({ engine: 'threshold' }, taskSettings({})), { engine: 'threshold' });
+  t.same(withEnsemble({ engine: 'learned' }, taskSettings({ ensemble: 4, seed: 7, subset: 3 })), {
+    engine: 'learned',
+    ensemble: 4,
+    subset: 3,
+    seed: 7,
+  });
+});
+
+t.test('the margin is a standard error, within bounds', async (t) => {
+  t.equal(margin([0.1, 0.1, 0.1]), 0.01);
+  t.equal(margin([0.5]), 0.05);
+  t.equal(margin([0.5, -0.5, 0.4, -0.2]), 0.05);
+  const spread = margin([0.02, 0.06, 0.04, 0.08]);
+  t.ok(Math.abs(spread - Math.sqrt(0.002 / 3 / 4)) < 1e-9, `${spread}`);
+  const trial = (name: string, dice: Record<string, number>): Trial => ({
+    recipe: { view: 'whole', first: { engine: 'learned' }, second: null, flips: false, name } as never,
+    dice: new Map(Object.entries(dice)),
+  });
+  const a = trial('a', { x: 0.5, y: 0.5, z: 0.9 });
+  const b = trial('b', { x: 0.6, y: 0.6 });
+  t.equal(winner([a, b]), b, 'compared where both were tried');
+  t.equal(winner([a, trial('c', { q: 1 })]), a, 'nothing in common proves nothing');
+  t.equal(
+    winner([a, trial('d', { x: Number.NaN, y: Number.NaN, z: 0.95 })]),
+    winner([a, trial('d', { z: 0.95 })]),
+  );
+});
+
+t.test('a task of many tiles keeps those that show the target, and some that do not', async (t) => {
+  const examples = many(20, { width: 160, height: 120 }, { r: 8 });
+  const parts = firstParts(examples, 1, 4);
+  t.equal(parts.length, MOST_TILES);
+  const showing = firstParts(examples.slice(0, 1), 1, 4).filter(({ shows }) => shows).length * 20;
+  t.ok(parts.filter(({ shows }) => shows).length >= Math.min(96, showing * 0.8));
+  t.ok(parts.some(({ shows }) => !shows));
+});
+
+t.test('fits that fail leave nothing open', async (t) => {
+  const session = new FakeSession();
+  let closed = 0;
+  session.defineTask = (examples, json) => {
+    if (JSON.parse(json).engine === 'threshold') {
+      return {
+        promise: Promise.reject({ code: 'ERR_OUT_OF_MEMORY', message: 'no', native: '' }),
+        abort: () => {},
+      };
+    }
+    const close = (): void => {
+      closed += 1;
+    };
+    return {
+      promise: Promise.resolve({ examples: examples.length, describe: () => '{}', close }),
+      abort: () => {},
+    };
+  };
+  const recipe = {
+    view: 'crop',
+    first: { engine: 'learned' },
+    second: { engine: 'threshold' },
+    flips: false,
+  } as const;
+  const error = await fitLabel(session.work(), new Gallery(), many(2, SMALL), 1, recipe).catch(
+    (reason) => reason,
+  );
+  t.ok(error instanceof GmisegError);
+  t.equal(closed, 1);
+});

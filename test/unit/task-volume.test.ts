@@ -1,0 +1,155 @@
+/** Tasks on volumes: geometry, axes, neighbours. */
+import { writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { type LabelVolume, readVolume, type Volume, writeMask } from '../../lib/image/index.js';
+import { overlap } from '../../lib/metrics.js';
+import { Segmenter } from '../../lib/segmenter.js';
+import type { TaskExample } from '../../lib/task/example.js';
+import { TINY_WEIGHTS } from '../helpers/models.js';
+import { discs } from '../helpers/tasks.js';
+import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
+
+const INVALID = 'ERR_INVALID_ARG';
+const shape: Shape3 = [20, 24, 8];
+const labels = boxLabels(shape);
+
+async function files(t: Test, count: number): Promise<{ images: string[]; truth: string }> {
+  const root = t.testdir();
+  const images: string[] = [];
+  for (let at = 0; at < count; at++) {
+    const voxels = Int16Array.from(
+      labels,
+      (label, voxel) => 200 + 700 * label + ((voxel * 7919 + 31 * at) % 97),
+    );
+    images.push(join(root, `v${at}.nii`));
+    await writeFile(images[at]!, niftiBytes(voxels, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+  }
+  const truth = join(root, 'truth.nii');
+  await writeFile(truth, niftiBytes(labels, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+  return { images, truth };
+}
+
+async function open(t: Test): Promise<Segmenter> {
+  const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, device: 'cpu', threads: 1 });
+  t.teardown(() => segmenter.close());
+  return segmenter;
+}
+
+const ENGINE = { engine: 'threshold', view: 'whole' } as const;
+
+t.test('label volumes as examples, results on the source grid', async (t) => {
+  const segmenter = await open(t);
+  const { images, truth } = await files(t, 3);
+  const examples: TaskExample[] = images.slice(0, 2).map((image) => ({ image, mask: truth }));
+  const task = await segmenter.defineTask(examples, { ...ENGINE, volume: { slices: 4 } });
+  t.same(task.info.axes, [2]);
+  t.equal(task.info.examples.length, 6, 'two of each, and one more for the label that these missed');
+  const source = await readVolume(images[2]!);
+  const fractions: number[] = [];
+  const result = await task.predict(source, {
+    returnProbability: true,
+    onProgress: ({ stage, fraction }) => {
+      if (stage === 'predict') fractions.push(fraction);
+    },
+  });
+  t.ok(fractions.length >= 8 && fractions.every((each) => each >= 0 && each <= 1));
+  t.match(result, { kind: 'volume', shape, spacing: [1.5, 1.5, 6], axes: [2], values: [1, 2], count: 2 });
+  for (const value of [1, 2]) {
+    const dice = overlap(
+      result.labels.map((each) => Number(each === value)),
+      labels.map((each) => Number(each === value)),
+    ).dice;
+    t.ok(dice > 0.95, `label ${value}: ${dice}`);
+  }
+  t.equal(result.probability?.length, 2 * labels.length);
+  const plain = await task.predict(images[2]!);
+  t.same(plain.labels, result.labels, 'slice by slice as with all probabilities at hand');
+  const out = join(dirname(truth), 'mask.nii.gz');
+  if (plain.kind !== 'volume') throw new Error('no volume came');
+  await writeMask(out, { data: plain.labels, shape: plain.shape }, { like: plain.volume });
+  const written = (await readVolume(out)) as LabelVolume;
+  t.same(written.affine, source.affine);
+  t.same(Uint8Array.from(written.data), plain.labels);
+
+  await task.remove('v0');
+  t.ok(
+    task.info.examples.every((name) => name.startsWith('v1 ')),
+    'a volume leaves with all its slices',
+  );
+  await task.add([{ image: images[0]!, mask: truth }]);
+  t.ok(
+    task.info.examples.some((name) => name.startsWith('v0 k=')),
+    'and comes back across the same axis',
+  );
+  await t.rejects(task.predict(source, { prompts: { 1: { points: [{ x: 1, y: 1 }] } } }), {
+    code: INVALID,
+    message: /cut the slice/,
+  });
+  await t.rejects(task.predict(source, { axes: 'three' }), { code: INVALID, message: /axes: 'three'/ });
+  const stop = new Error('enough');
+  const controller = new AbortController();
+  const onProgress = (): void => controller.abort(stop);
+  await t.rejects(task.predict(source, { signal: controller.signal, onProgress }), stop);
+});
+
+t.test('three axes: the mean over all', async (t) => {
+  const segmenter = await open(t);
+  const { images, truth } = await files(t, 1);
+  const task = await segmenter.defineTask([{ image: images[0]!, mask: truth }], {
+    ...ENGINE,
+    labels: [2],
+    volume: { axes: 'three', slices: 2, minArea: 4 },
+  });
+  t.same(task.info.axes, [0, 1, 2]);
+  t.same(
+    task.info.choices.map(({ axis }) => axis),
+    [0, 1, 2],
+  );
+  const options = { returnProbability: true, returnUncertainty: true };
+  const all = await task.predict(await readVolume(images[0]!), options);
+  t.same(all.axes, [0, 1, 2]);
+  const single = await Promise.all(
+    ([0, 1, 2] as const).map(
+      async (axis) => await task.predict(await readVolume(images[0]!), { ...options, axis }),
+    ),
+  );
+  const largest = all.probability!.reduce((most, value, at) => {
+    const mean = single.reduce((sum, each) => sum + each.probability![at]!, 0) / 3;
+    return Math.max(most, Math.abs(value - mean));
+  }, 0);
+  t.ok(largest < 1e-6, `${largest}`);
+  t.ok(
+    all.uncertainty!.some((value) => value > 0),
+    'the axes disagree here and there',
+  );
+  const one = await task.predict(await readVolume(images[0]!), { axes: 'one' });
+  t.same(one.axes, [2]);
+});
+
+t.test('a task of pictures cuts a volume across its thickest slices', async (t) => {
+  const segmenter = await open(t);
+  const { images } = await files(t, 1);
+  const task = await segmenter.defineTask(discs(2), ENGINE);
+  const source = await readVolume(images[0]!);
+  t.same((await task.predict(source)).axes, [2]);
+  t.same((await task.predict(source, { axis: 0 })).axes, [0]);
+  t.same((await task.predict(source, { axes: 'three' })).axes, [0, 1, 2]);
+});
+
+t.test('neighbours are a hint: a slice without contrast borrows, others keep their own', async (t) => {
+  const segmenter = await open(t);
+  const { images, truth } = await files(t, 2);
+  const task = await segmenter.defineTask([{ image: images[0]!, mask: truth }], { ...ENGINE, labels: [1] });
+  const source = await readVolume(images[1]!);
+  const weak: Volume = { ...source, data: Int16Array.from(source.data) };
+  const plain = await task.predict(weak, { returnProbability: true });
+  const hinted = await task.predict(weak, { returnProbability: true, neighbours: 0.3 });
+  t.notSame(hinted.probability, plain.probability);
+  const changed = hinted.labels.filter((value, at) => value !== plain.labels[at]).length;
+  t.ok(changed < 0.05 * plain.labels.length, `${changed} voxels`);
+  t.same(
+    (await task.predict(weak, { returnProbability: true, neighbours: 0 })).probability,
+    plain.probability,
+  );
+});

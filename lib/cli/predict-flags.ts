@@ -1,11 +1,11 @@
-import type { Axis, IntensityWindow } from '../image/index.js';
 import type { LoadOptions } from '../load-options.js';
 import type { RuntimeFlags } from './model-options.js';
 import type { BoxArgument, PointArgument } from './parsers.js';
 import type { ModelFlags } from './resolve-model.js';
+import type { TaskFlags } from './task-flags.js';
 
 /** The flags of `gmiseg predict`, parsed. */
-export interface PredictFlags extends ModelFlags, RuntimeFlags {
+export interface PredictFlags extends ModelFlags, RuntimeFlags, TaskFlags {
   image: string;
   out: string;
   point?: PointArgument[];
@@ -13,15 +13,12 @@ export interface PredictFlags extends ModelFlags, RuntimeFlags {
   mask?: string;
   prompts?: string;
   boxFrom?: string;
-  label?: number;
   support?: string;
   task?: string;
-  ensemble?: string;
-  axis: Axis;
   slice?: number;
-  window?: IntensityWindow;
   multimask?: boolean;
   overlay?: boolean;
+  neighbours?: number;
+  uncertainty?: boolean;
   dtype?: NonNullable<LoadOptions['dtype']>;
-  seed?: number;
 }

@@ -62,7 +62,7 @@ export interface ItemReport {
 export class ItemPredictor {
   constructor(
     private readonly segmenter: Segmenter,
-    private readonly flags: PredictFlags,
+    private readonly flags: PredictFlags & { readonly axis: Axis },
     private readonly prompts: PromptSource,
     private readonly item: WorkItem & { readonly truth: string | null },
     private readonly signal: AbortSignal,

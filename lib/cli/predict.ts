@@ -3,18 +3,19 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { type CommandContext, define } from './context.js';
 import { addModelOptions, dtype, loadSegmenter } from './model-options.js';
-import { collectBox, collectPoint, integer, intensityWindow, oneAxis } from './parsers.js';
+import { collectBox, collectPoint, decimal, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
 import type { ItemReport } from './predict-item.js';
 import { readPrompts } from './prompt-source.js';
 import { resolveModel } from './resolve-model.js';
 import type { Shell } from './shell.js';
+import { addFitOptions, oneOf } from './task-flags.js';
 
 export function registerPredict(program: Command, shell: Shell): void {
   const command = addModelOptions(
     program
       .command('predict')
-      .description('segment pictures and volumes from points, boxes or masks')
+      .description('segment pictures and volumes from examples, points, boxes or masks')
       .requiredOption('--image <file|dir>', 'a picture, a volume (NIfTI), or a folder of them')
       .requiredOption('--out <file|dir>', 'where the masks go: PNG 0/255 for pictures, NIfTI for volumes')
       .option(
@@ -29,11 +30,13 @@ export function registerPredict(program: Command, shell: Shell): void {
         '--box-from <file|dir>',
         'take boxes from ground-truth masks of the same names (for evaluation)',
       )
-      .option('--label <n>', 'which label of --box-from', integer('--label', 1, 255))
-      .option('--support <dir>', 'not in this version')
-      .option('--task <file>', 'not in this version')
-      .option('--ensemble <k>', 'not in this version')
-      .option('--axis <n>', 'axis to cut a volume along: 0, 1 or 2', oneAxis, 2)
+      .option(
+        '--support <dir>',
+        'examples: images/ and masks/ with the same base names, or an nnU-Net raw folder',
+      )
+      .option('--task <file>', 'a task of gmiseg task define')
+      .option('--label <n>', 'which label of --box-from or --support', integer('--label', 1, 255))
+      .option('--axis <n>', "axis to cut a volume across: 0, 1 or 2 (default: 2, or the task's)", oneAxis)
       .option('--slice <n>', 'only this slice of a volume, from 0', integer('--slice', 0))
       .option(
         '--window <lo,hi|preset>',
@@ -43,18 +46,28 @@ export function registerPredict(program: Command, shell: Shell): void {
       .option('--multimask', 'let the model make three masks and keep the one that it trusts most')
       .option('--overlay', 'also write NAME_overlay.png: the image with prompts and mask')
       .option('--dtype <type>', 'float32 or bfloat16', dtype)
-      .option('--seed <n>', 'seed of random weights', integer('--seed', 0)),
+      .option('--seed <n>', 'seed of random weights and of the ensemble', integer('--seed', 0)),
   );
+  addFitOptions(command)
+    .option('--axes <one|three>', 'with examples: across one axis, or the mean over all three', oneOf('axes'))
+    .option('--slices <n>', 'examples that all volumes together give (default: 16)', integer('--slices', 1))
+    .option('--neighbours <w>', 'how much neighbouring slices count, 0 to 1', decimal('--neighbours', 0, 1))
+    .option('--uncertainty', 'also write NAME_uncertainty: the spread of the ensemble');
   define<PredictFlags>(
     command,
     shell,
-    'gmiseg predict --image scan.png --box 40,52,180,200 --out masks/ --overlay\ngmiseg predict --image heart.nii.gz --slice 5 --point 88,120 --point 30,30,0 --out heart_mask.nii.gz',
+    'gmiseg predict --image new/ --support examples/ --out masks/ --overlay\ngmiseg predict --image scan.png --box 40,52,180,200 --out masks/ --overlay\ngmiseg predict --image heart.nii.gz --slice 5 --point 88,120 --point 30,30,0 --out heart_mask.nii.gz',
     runPredict,
   );
 }
 
-async function runPredict(flags: PredictFlags, context: CommandContext): Promise<void> {
+async function runPredict(given: PredictFlags, context: CommandContext): Promise<void> {
+  if (given.support !== undefined || given.task !== undefined) {
+    const { runPredictTask } = await import('./predict-task.js');
+    return await runPredictTask(given, context);
+  }
   const { progress, signal, print, warn } = context;
+  const flags = { ...given, axis: given.axis ?? 2 };
   const prompts = await readPrompts(flags);
   // Everything that reads pictures loads late: help and mistakes in the command line need none of it.
   const [{ planResults }, { ItemPredictor }] = await Promise.all([

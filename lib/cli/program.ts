@@ -8,6 +8,7 @@ import { registerInfo } from './info.js';
 import { registerPredict } from './predict.js';
 import type { Shell } from './shell.js';
 import { registerSynth } from './synth.js';
+import { registerTask } from './task.js';
 import { registerTrain } from './train.js';
 
 /** The whole command line; parsing a wrong one throws CommanderError (its message is printed) or UsageError. */
@@ -23,6 +24,7 @@ export function buildProgram(shell: Shell): Command {
       `
 Examples:
   gmiseg demo
+  gmiseg predict --image new/ --support examples/ --out masks/
   gmiseg predict --image scan.png --box 40,52,180,200 --out masks/
   gmiseg import --layout nnunet --in Dataset001_Heart --out stores/heart
 
@@ -35,13 +37,14 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
     registerImport,
     registerSynth,
     registerTrain,
+    registerTask,
     registerPredict,
     registerConvert,
   ]) {
     register(program, shell);
   }
   // Subcommands made with program.command() copy these settings only at creation.
-  for (const command of program.commands)
+  for (const command of program.commands.flatMap((each) => [each, ...each.commands]))
     command.exitOverride().showHelpAfterError('(add --help for the options and an example)');
   return program;
 }

@@ -15,26 +15,36 @@ export interface PromptSource {
   truthOf(item: WorkItem): Promise<string | null>;
 }
 
+const TASK_FLAGS = [
+  'engine',
+  'output',
+  'view',
+  'ensemble',
+  'flips',
+  'axes',
+  'slices',
+  'neighbours',
+  'uncertainty',
+] as const;
+
 /** Checks the flags that say what to segment; throws a UsageError where they contradict or are missing. */
 export async function readPrompts(flags: PredictFlags): Promise<PromptSource> {
-  for (const name of ['support', 'task', 'ensemble'] as const) {
+  for (const name of TASK_FLAGS) {
     if (flags[name] !== undefined) {
-      throw new UsageError(
-        `--${name} comes with a later version of gmiseg; this one takes --point, --box, --mask, --prompts or --box-from.`,
-      );
+      throw new UsageError(`--${name} goes with examples: add --support DIR (or --task FILE).`);
     }
   }
   const direct = flags.point !== undefined || flags.box !== undefined || flags.mask !== undefined;
   const sources = [direct, flags.prompts !== undefined, flags.boxFrom !== undefined].filter(Boolean).length;
   if (sources === 0) {
     throw new UsageError(
-      'Say what to segment: --point x,y, --box x0,y0,x1,y1, --mask FILE, --prompts FILE or --box-from FILE.',
+      'Say what to segment: --support DIR, --task FILE, --point x,y, --box x0,y0,x1,y1, --mask FILE, --prompts FILE or --box-from FILE.',
     );
   }
   if (sources > 1)
     throw new UsageError('--point, --box and --mask, --prompts, and --box-from exclude one another.');
   if (flags.label !== undefined && flags.boxFrom === undefined)
-    throw new UsageError('--label goes with --box-from.');
+    throw new UsageError('--label goes with --box-from or --support.');
   // Checked before the model is loaded: a wrong command line should not cost that time.
   objectsOf({ points: flags.point ?? [], boxes: flags.box ?? [] });
   if (flags.mask !== undefined && (flags.box?.length ?? 0) > 1) {

@@ -1,0 +1,99 @@
+import { readdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { openNnunet } from '../dataset/layouts/nnunet.js';
+import { GmisegError } from '../errors.js';
+import type { TaskExample } from '../task/example.js';
+import { baseName } from './base-name.js';
+
+/** The examples in a folder. */
+export interface SupportFolder {
+  readonly examples: readonly TaskExample[];
+  /** Names of label values; null where the folder names none. */
+  readonly labels: ReadonlyMap<number, string> | null;
+  /** What a user should know. */
+  readonly warnings: readonly string[];
+}
+
+const MASK_FOLDERS = ['masks', 'labels'];
+
+/**
+ * Finds the examples of `--support DIR`: `images/` and `masks/` (or `labels/`) with the same base names, pictures or
+ * NIfTI volumes, mask values as they are; or an nnU-Net raw folder, of which the first channel is used.
+ * @throws GmisegError ERR_DATASET that says what is missing
+ */
+export async function readSupport(folder: string): Promise<SupportFolder> {
+  if ((await stat(folder).catch(() => null))?.isDirectory() !== true) {
+    throw new GmisegError(
+      'ERR_DATASET',
+      `--support ${folder} is no folder; it holds images/ and masks/ with the same base names, or is an nnU-Net raw folder.`,
+      { details: { path: folder } },
+    );
+  }
+  const names = await readdir(folder);
+  if (names.includes('imagesTr') && names.includes('labelsTr')) return await nnunet(folder);
+  const masks = MASK_FOLDERS.find((name) => names.includes(name));
+  if (!names.includes('images') || masks === undefined) {
+    throw new GmisegError(
+      'ERR_DATASET',
+      `--support ${folder} must hold images/ and masks/ (or labels/) with the same base names, or imagesTr/, labelsTr/ and dataset.json.`,
+      { details: { path: folder, found: names } },
+    );
+  }
+  return await pairs(path.join(folder, 'images'), path.join(folder, masks));
+}
+
+async function nnunet(folder: string): Promise<SupportFolder> {
+  const dataset = await openNnunet(folder);
+  const cases = [...dataset.cases()];
+  const several = cases.some(({ imagePaths }) => imagePaths.length > 1);
+  return {
+    examples: cases.map(({ id, imagePaths, labelPath }) => ({
+      image: imagePaths[0] as string,
+      mask: labelPath,
+      name: id,
+    })),
+    labels: new Map([...dataset.labels].filter(([value]) => value !== dataset.ignoreLabel)),
+    warnings: several ? [`${folder} has several channels; the first one (_0000) is used.`] : [],
+  };
+}
+
+async function pairs(imageFolder: string, maskFolder: string): Promise<SupportFolder> {
+  const images = await filesByName(imageFolder);
+  const masks = await filesByName(maskFolder);
+  if (masks.size === 0) {
+    throw new GmisegError('ERR_DATASET', `${maskFolder} is empty; it holds one mask for each example.`);
+  }
+  const examples = [...masks].map(([name, mask]): TaskExample => {
+    const image = images.get(name) ?? images.get(`${name}_0000`);
+    if (image === undefined) {
+      throw new GmisegError(
+        'ERR_DATASET',
+        `${mask} has no image: expected ${path.join(imageFolder, name)}.* beside it.`,
+        { details: { mask } },
+      );
+    }
+    return { image, mask, name };
+  });
+  const unused = [...images.keys()].filter(
+    (name) => !masks.has(name) && !masks.has(name.replace(/_0000$/, '')),
+  );
+  const warnings =
+    unused.length > 0 ? [`${unused.length} pictures in ${imageFolder} have no mask and are not used.`] : [];
+  return { examples, labels: null, warnings };
+}
+
+async function filesByName(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  const entries = await readdir(folder, { withFileTypes: true });
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (entry.name.startsWith('.') || entry.isDirectory()) continue;
+    const file = path.join(folder, entry.name);
+    const name = baseName(entry.name);
+    const other = files.get(name);
+    if (other !== undefined) {
+      throw new GmisegError('ERR_DATASET', `${other} and ${file} share a base name; keep one of them.`);
+    }
+    files.set(name, file);
+  }
+  return files;
+}

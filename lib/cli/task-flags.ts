@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import type { Axis, IntensityWindow } from '../image/index.js';
+import type { TaskOptions } from '../task/options.js';
+import { integer, intensityWindow, oneAxis } from './parsers.js';
+import type { SupportFolder } from './support-folder.js';
+import { UsageError } from './usage-error.js';
+
+/** Flags that say how a task is made from examples. */
+export interface TaskFlags {
+  engine?: NonNullable<TaskOptions['engine']>;
+  output?: NonNullable<TaskOptions['output']>;
+  view?: NonNullable<TaskOptions['view']>;
+  ensemble?: number;
+  flips?: boolean;
+  label?: number;
+  axis?: Axis;
+  axes?: 'one' | 'three';
+  slices?: number;
+  window?: IntensityWindow;
+  seed?: number;
+}
+
+const VALUES = {
+  engine: ['auto', 'learned', 'training-free', 'threshold', 'copy'],
+  output: ['auto', 'mean', 'dense', 'refined'],
+  view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
+  axes: ['one', 'three'],
+} as const;
+
+/** A commander parser for one of a few words. */
+export function oneOf<K extends keyof typeof VALUES>(name: K): (text: string) => (typeof VALUES)[K][number] {
+  return (text) => {
+    if (!(VALUES[name] as readonly string[]).includes(text)) {
+      throw new UsageError(`--${name} ${text}: use ${VALUES[name].join(', ')}.`);
+    }
+    return text as (typeof VALUES)[K][number];
+  };
+}
+
+/** Adds what says how to choose and fit. */
+export function addFitOptions(command: Command): Command {
+  return command
+    .option('--engine <name>', `${VALUES.engine.join(', ')} (default: auto)`, oneOf('engine'))
+    .option('--output <name>', `of the learned engine: ${VALUES.output.join(', ')}`, oneOf('output'))
+    .option('--view <name>', `${VALUES.view.join(', ')} (default: auto)`, oneOf('view'))
+    .option('--ensemble <k>', 'mean over k subsets of the examples', integer('--ensemble', 1, 64))
+    .option('--flips', 'mirrored pictures too, and the mean of both');
+}
+
+/** Adds what says how examples are read. */
+export function addExampleOptions(command: Command): Command {
+  return command
+    .option('--label <n>', 'only this label value', integer('--label', 1, 255))
+    .option('--axis <n>', 'axis to cut volumes across (default: the one with the thickest slices)', oneAxis)
+    .option('--axes <one|three>', 'one axis, or examples and results across all three', oneOf('axes'))
+    .option('--slices <n>', 'examples that all volumes together give (default: 16)', integer('--slices', 1))
+    .option('--window <lo,hi|preset>', 'grey values that become black and white', intensityWindow)
+    .option('--seed <n>', 'seed of the ensemble', integer('--seed', 0));
+}
+
+/** The flags as options of defineTask. */
+export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptions {
+  const { engine, output, view, ensemble, flips, label, axis, axes, slices, window, seed } = flags;
+  const volume = {
+    ...(axis === undefined ? {} : { axis }),
+    ...(axes === undefined ? {} : { axes }),
+    ...(slices === undefined ? {} : { slices }),
+  };
+  return {
+    ...(engine === undefined ? {} : { engine }),
+    ...(output === undefined ? {} : { output }),
+    ...(view === undefined ? {} : { view }),
+    ...(ensemble === undefined ? {} : { ensemble }),
+    ...(flips === undefined ? {} : { flips }),
+    ...labelsOf(label, support),
+    ...(window === undefined ? {} : { window }),
+    ...(seed === undefined ? {} : { seed }),
+    volume,
+  };
+}
+
+function labelsOf(label: number | undefined, { labels }: SupportFolder): Pick<TaskOptions, 'labels'> {
+  if (label === undefined) return labels === null ? {} : { labels };
+  const name = labels?.get(label);
+  return { labels: name === undefined ? [label] : new Map([[label, name]]) };
+}

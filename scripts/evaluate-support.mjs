@@ -1,8 +1,8 @@
 // Support sets in, Dice out: how good a model is at tasks that examples define.
-//   node scripts/evaluate-support.mjs --data STORE --label N --out FILE.json [--model RUN|FILE] [--dataset NAME]
+//   node scripts/evaluate-support.mjs --data STORE --label N[,N...] --out FILE.json [--model RUN|FILE] [--dataset NAME]
 //     [--n 1,4,16] [--draws 5] [--most 24] [--halves] [--engines auto,learned,training-free,threshold,copy]
 //     [--image-size N] [--seed 0] [--threads N] [--sheet FILE.png]
-// Supports are drawn (seeded) from the split "train", of different subjects while there are any; queries are slices
+// Several labels are one target together; 0 is what has no label. Supports are drawn (seeded) from the split "train", of different subjects while there are any; queries are slices
 // of the split "test", at most --most, evenly spread. --halves is for a single volume: supports from its lower half,
 // queries from its upper half. Every engine sees the same draws and queries. The last column is no support at all
 // but boxes from the truth: an upper bound for how well the model outlines, not a result of the method.
@@ -31,8 +31,8 @@ const { values } = parseArgs({
   },
 });
 const { data, out } = values;
-const label = Number(values.label);
-if (!data || !(label > 0)) {
+const labels = values.label?.split(',').map(Number) ?? [];
+if (!data || labels.length === 0 || !labels.every((label) => label >= 0)) {
   console.error('usage: node scripts/evaluate-support.mjs --data STORE --label N [--out FILE.json]');
   process.exit(2);
 }
@@ -60,16 +60,22 @@ const segmenter = await Segmenter.load({
 const entries = store.slices.filter(
   (/** @type {any} */ entry) =>
     (values.dataset === undefined || entry.dataset === values.dataset) &&
-    (entry.labels[label] ?? 0) >= Number(values['min-area']),
+    labels.reduce((sum, label) => sum + pixelsOf(entry, label), 0) >= Number(values['min-area']),
 );
-const [pool, queries] = values.halves
-  ? halves(entries)
-  : [values.pool, values.queries].map((split) => entries.filter((entry) => entry.split === split));
-if (!pool?.length || !queries?.length) {
-  console.error(
-    `${data}: ${pool?.length ?? 0} slices to draw supports from and ${queries?.length ?? 0} queries`,
-  );
+const [pool, queries] = /** @type {[any[], any[]]} */ (
+  values.halves
+    ? halves(entries)
+    : [values.pool, values.queries].map((split) => entries.filter((entry) => entry.split === split))
+);
+if (pool.length === 0 || queries.length === 0) {
+  console.error(`${data}: ${pool.length} slices to draw supports from and ${queries.length} queries`);
   process.exit(1);
+}
+
+/** @param {any} entry @param {number} label */
+function pixelsOf({ labels: counts, width, height }, label) {
+  if (label > 0) return counts[label] ?? 0;
+  return Object.values(counts).reduce((rest, count) => rest - Number(count), width * height);
 }
 
 /** @param {any[]} all */
@@ -96,7 +102,7 @@ function slice(entry) {
   if (found === undefined) {
     found = store.read(entry).then((/** @type {any} */ { image, mask }) => {
       const { width, height, channels } = entry;
-      const binary = Uint8Array.from(mask, (value) => (value === label ? 1 : 0));
+      const binary = Uint8Array.from(mask, (value) => (labels.includes(value) ? 1 : 0));
       return {
         entry,
         image: { data: image, width, height, channels },
@@ -187,11 +193,11 @@ try {
       }),
     ),
   }));
-  const name = `${values.dataset ?? asked[0].dataset}: ${store.labelName(asked[0].dataset, label)}`;
+  const name = `${values.dataset ?? asked[0].dataset}: ${labels.map((label) => (label === 0 ? 'rest' : store.labelName(asked[0].dataset, label))).join(' + ')}`;
   const result = {
     task: name,
     data: values.dataset ?? asked[0].dataset,
-    label,
+    labels,
     queries: asked.length,
     pool: pool.length,
     draws,

@@ -70,7 +70,7 @@ export async function runBase(folder: string): Promise<ModelSource> {
       ? { config: config.model as NonNullable<ModelSource['config']>, seed: source.seed }
       : {
           checkpoint: source.checkpoint,
-          ...(source.imageSize > 0 ? { imageSize: source.imageSize } : {}),
+          ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
         };
   return source.adapter === null ? base : { ...base, adapter: source.adapter };
 }

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { define } from './context.js';
-import { addModelOptions, loadSegmenter, type RuntimeFlags } from './model-options.js';
+import { addModelOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
@@ -10,6 +10,7 @@ import { UsageError } from './usage-error.js';
 interface ConvertFlags extends ModelFlags, RuntimeFlags {
   out: string;
   what?: string;
+  dtype?: 'float32' | 'bfloat16';
   force?: boolean;
 }
 
@@ -24,6 +25,7 @@ export function registerConvert(program: Command, shell: Shell): void {
       )
       .requiredOption('--out <file>', 'the .safetensors file to write')
       .option('--what <kind>', `${KINDS.join(', ')} (default: merged where there is an adapter, else full)`)
+      .option('--dtype <type>', 'float32, or bfloat16 for half the size (default: float32)', dtype)
       .option('--force', 'replace a file that is there already'),
   );
   define<ConvertFlags>(

@@ -23,7 +23,7 @@ export function addRuntimeOptions(command: Command): Command {
     );
 }
 
-/** Adds --model, --config and --adapter, and what addRuntimeOptions adds. */
+/** Adds --model, --config, --adapter and --image-size, and what addRuntimeOptions adds. */
 export function addModelOptions(command: Command): Command {
   return addRuntimeOptions(
     command
@@ -32,7 +32,12 @@ export function addModelOptions(command: Command): Command {
         '--config <name|file>',
         'vit_b, vit_l, vit_h, tiny or a config.json (default: told from the checkpoint)',
       )
-      .option('--adapter <file>', 'adapter to put on the model'),
+      .option('--adapter <file>', 'adapter to put on the model')
+      .option(
+        '--image-size <n>',
+        "side of the model's input in pixels, if another than its own",
+        integer('--image-size', 32, 8192),
+      ),
   );
 }
 

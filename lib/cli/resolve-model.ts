@@ -11,10 +11,11 @@ export interface ModelFlags {
   model?: string;
   config?: string;
   adapter?: string;
+  imageSize?: number;
 }
 
 /**
- * Turns --model, --config and --adapter into what Segmenter.load takes. --model
+ * Turns --model, --config, --adapter and --image-size into what Segmenter.load takes. --model
  * names a checkpoint file, a Hugging Face folder, or the folder of a training
  * run: its model.safetensors, or its adapter.safetensors on the model that the
  * run started from. Flags that are given win over what a run says.
@@ -23,6 +24,7 @@ export async function resolveModel(flags: ModelFlags): Promise<ModelSource> {
   const explicit: ModelSource = {
     ...(flags.config === undefined ? {} : { config: flags.config }),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
+    ...(flags.imageSize === undefined ? {} : { imageSize: flags.imageSize }),
   };
   if (flags.model === undefined) return explicit;
   const there = await stat(flags.model).catch(() => null);
@@ -68,7 +70,7 @@ export async function runBase(folder: string): Promise<ModelSource> {
       ? { config: config.model as NonNullable<ModelSource['config']>, seed: source.seed }
       : {
           checkpoint: source.checkpoint,
-          ...(source.imageSize > 0 ? { imageSize: source.imageSize } : {}),
+          ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
         };
   return source.adapter === null ? base : { ...base, adapter: source.adapter };
 }

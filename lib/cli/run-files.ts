@@ -11,8 +11,8 @@ const sourceSchema = z.object({
   /** Absolute path; null where the run started from random weights. */
   checkpoint: z.string().nullable(),
   adapter: z.string().nullable(),
-  /** Side of the model's input, if another than the checkpoint's; 0 = the checkpoint's. */
-  imageSize: z.int().min(0).default(0),
+  /** Side of the model's input, if another than the checkpoint's. */
+  imageSize: z.int().min(1).optional(),
   seed: z.int().min(0),
 });
 
@@ -28,7 +28,7 @@ const configSchema = z.looseObject({
 export type RunConfig = z.infer<typeof configSchema>;
 
 /** Notes beside a run what its model was loaded from. */
-export async function writeRunSource(folder: string, source: z.input<typeof sourceSchema>): Promise<void> {
+export async function writeRunSource(folder: string, source: RunSource): Promise<void> {
   await writeFileAtomically(path.join(folder, RUN_SOURCE), `${JSON.stringify(source, null, 2)}\n`);
 }
 

@@ -233,7 +233,7 @@ async function noteSource(flags: TrainFlags, { source }: TrainPlan): Promise<voi
   await writeRunSource(flags.out, {
     checkpoint: absolute(source.checkpoint),
     adapter: absolute(source.adapter),
-    imageSize: source.imageSize ?? 0,
+    ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
     seed: flags.seed ?? 0,
   });
 }

@@ -188,6 +188,13 @@ t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of a
   await writeRunSource(at('adapter'), { checkpoint: at('model.pth'), adapter: null, seed: 0 });
   t.same(await resolveModel({ model: at('adapter') }), { checkpoint: at('model.pth'), adapter });
   t.same(await runBase(at('adapter')), { checkpoint: at('model.pth') });
+  await writeRunSource(at('adapter'), {
+    checkpoint: at('model.pth'),
+    adapter: null,
+    imageSize: 128,
+    seed: 0,
+  });
+  t.same(await runBase(at('adapter')), { checkpoint: at('model.pth'), imageSize: 128 });
   await writeFile(at('adapter/source.json'), '{"checkpoint": 3}');
   await t.rejects(runBase(at('adapter')), { code: 'ERR_CHECKPOINT_FORMAT' });
 });
@@ -197,7 +204,7 @@ t.test('the registered commands, and times for people', async (t) => {
     buildProgram(processShell())
       .commands.map((command) => command.name())
       .sort(),
-    ['convert', 'demo', 'doctor', 'import', 'info', 'predict', 'train'],
+    ['convert', 'demo', 'doctor', 'import', 'info', 'predict', 'synth', 'train'],
   );
   t.same([0, 60, 75, 3700, Number.NaN].map(duration), ['0 s', '1 min', '1 min 15 s', '1 h 1 min', '?']);
 });

@@ -25,6 +25,8 @@ constexpr int64_t kPeaks = 3, kPeakRadius = 3, kHoles = 2;
 constexpr int64_t kComponents = 4;       // decoded one by one
 constexpr double kComponentShare = 0.1;  // of the largest one's evidence, or it is noise
 constexpr int64_t kFeedbacks = 2;
+constexpr double kLowestOffset = -4, kHighestOffset = 8, kOffsetStep = 0.5;
+constexpr double kTiny = 1e-3;  // of a cell: two empty masks agree
 
 at::Tensor unit(const at::Tensor& x, int64_t dim) { return x / x.norm(2, dim, true).clamp_min(1e-6); }
 
@@ -93,22 +95,41 @@ class TrainingFree : public Engine {
   struct State {
     at::Tensor target, around;    // prototypes [k, C]
     at::Tensor summaries, masks;  // of the examples: mean embeddings [N, C] and masks [N, g, g]
+    at::Tensor offset;            // [1], added to the logits
   };
 
   TrainingFree(model::Model& model, State state, FitOptions options)
       : model_(model), state_(std::move(state)), options_(std::move(options)) {}
 
+  // The offset with which the logits agree best with the examples' own masks: how similar is similar enough
+  // differs between models and targets.
+  void calibrate(const std::vector<Example>& examples) {
+    std::vector<at::Tensor> maps;
+    for (const auto& example : examples) maps.push_back(evidence(*example.image));
+    const auto logits = at::stack(maps);
+    double best = -1;
+    for (double offset = kLowestOffset; offset <= kHighestOffset; offset += kOffsetStep) {
+      const auto p = (logits + offset).gt(0).to(at::kFloat);
+      const auto dice =
+          (2 * (p * state_.masks).sum({1, 2}) + kTiny) / (p.sum({1, 2}) + state_.masks.sum({1, 2}) + kTiny);
+      const double mean = dice.mean().item<double>();
+      if (mean <= best) continue;
+      best = mean;
+      state_.offset = at::full({1}, offset, at::kFloat);
+    }
+  }
+
   at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const override {
     const auto& config = model_.sam->config;
-    const auto [logits, similarity] = evidence(query);
+    const auto logits = evidence(query);
     const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0),
                                              {config.low_res(), config.low_res()}, false);
     const auto dense = at_pixels(low, query.frame);
     const bool prompted = prompts.points.defined() || prompts.boxes.defined();
     if (options_.output == "dense" && !prompted) return dense.sigmoid();
     const auto found = components(logits);
-    // Nothing like the target in sight, or nothing left of it: what little there is stands.
-    if (!prompted && (found.empty() || similarity.max().item<double>() < 0)) return dense.sigmoid();
+    // Nothing like the target in sight: what little there is stands.
+    if (!prompted && found.empty()) return dense.sigmoid();
     const auto refined = prompted ? decode_prompted(query, prompts, low) : decode(query, found, logits, low);
     if (options_.output == "mean" && !prompted) return (0.5 * (dense + refined)).sigmoid();
     return refined.sigmoid();
@@ -118,12 +139,14 @@ class TrainingFree : public Engine {
     return {{"target", state_.target},
             {"around", state_.around},
             {"summaries", state_.summaries},
-            {"masks", state_.masks}};
+            {"masks", state_.masks},
+            {"offset", state_.offset}};
   }
   io::Json describe() const override {
     io::Json json;
     json.set("targetPrototypes", state_.target.size(0));
     json.set("surroundingPrototypes", state_.around.size(0));
+    json.set("offset", state_.offset.item<double>());
     return json;
   }
 
@@ -132,23 +155,22 @@ class TrainingFree : public Engine {
     return sam::postprocess(low_res, frame, model_.sam->config).select(0, 0).select(0, 0).cpu();
   }
 
-  // Logits of similarity and location on the embedding's grid, and the similarity itself, [g, g] on the CPU.
-  std::pair<at::Tensor, at::Tensor> evidence(const Seen& query) const {
+  // Logits of similarity and location on the embedding's grid, [g, g] on the CPU.
+  at::Tensor evidence(const Seen& query) const {
     const auto e = unit_embedding(query);
     const int64_t dim = e.size(0), grid = e.size(1);
     const auto flat = e.view({dim, grid * grid});
     const auto best = [&](const at::Tensor& p) { return std::get<0>(at::matmul(p, flat).max(0)); };
     const auto similarity = (best(state_.target) - best(state_.around)).view({grid, grid});
-    auto logits = similarity / options_.temperature;
+    auto logits = similarity / options_.temperature + state_.offset;
+    const auto inside = picture_cells(query.frame, model_.sam->config);
     if (options_.location > 0) {
-      const auto inside = picture_cells(query.frame, model_.sam->config);
       const auto summary = unit((e * inside).sum({1, 2}) / inside.sum(), 0);
       const auto weights = at::softmax(at::matmul(state_.summaries, summary) / kWeightTemperature, 0);
       const auto prior = (weights.view({-1, 1, 1}) * state_.masks).sum(0).clamp(0.02, 0.98);
       logits = logits + options_.location * at::logit(prior);
     }
-    const auto inside = picture_cells(query.frame, model_.sam->config);
-    return {at::where(inside, logits, at::full_like(logits, -kMaskLogit)), similarity};
+    return at::where(inside, logits, at::full_like(logits, -kMaskLogit));
   }
 
   // The best of SAM's three masks by its own score and by agreement with the evidence: (logits, box of it).
@@ -254,7 +276,7 @@ class TrainingFree : public Engine {
   }
 
   model::Model& model_;
-  const State state_;
+  State state_;
   const FitOptions options_;
 };
 
@@ -299,7 +321,10 @@ std::unique_ptr<Engine> fit_training_free(model::Model& model, const std::vector
   if (state.around.size(0) == 0) state.around = none;
   state.summaries = at::stack(summaries);
   state.masks = at::stack(masks);
-  return std::make_unique<TrainingFree>(model, std::move(state), options);
+  state.offset = at::zeros({1});
+  auto engine = std::make_unique<TrainingFree>(model, std::move(state), options);
+  engine->calibrate(examples);
+  return engine;
 }
 
 std::unique_ptr<Engine> restore_training_free(model::Model& model, const io::NamedTensors& tensors,
@@ -307,9 +332,9 @@ std::unique_ptr<Engine> restore_training_free(model::Model& model, const io::Nam
   std::unordered_map<std::string, at::Tensor> by_name;
   for (const auto& [name, tensor] : tensors) by_name.emplace(name, tensor);
   TrainingFree::State state;
-  for (const auto& [name, target] :
-       {std::pair("target", &state.target), std::pair("around", &state.around),
-        std::pair("summaries", &state.summaries), std::pair("masks", &state.masks)}) {
+  for (const auto& [name, target] : {std::pair("target", &state.target), std::pair("around", &state.around),
+                                     std::pair("summaries", &state.summaries),
+                                     std::pair("masks", &state.masks), std::pair("offset", &state.offset)}) {
     if (by_name.count(name) == 0)
       throw Error(ErrorCode::kCheckpointFormat, "The task file lacks the tensor " + std::string(name) + ".");
     *target = by_name.at(name);

@@ -191,8 +191,8 @@ Batch Episodic::make_batch(int64_t number) const {
   const bool refine = rng.chance(options_.refine_share);
   const uint64_t noise_seed = rng.seed();
 
-  std::vector<at::Tensor> support_images, query_images, masks, targets, all_points, boxes, support_inside,
-      query_inside;
+  std::vector<at::Tensor> support_images, query_images, masks, targets, parts, all_points, boxes,
+      support_inside, query_inside;
   bool whole = true;
   for (int64_t t = 0; t < options_.batch_size; ++t) {
     const auto item = static_cast<uint64_t>(number * options_.batch_size + t);
@@ -209,8 +209,12 @@ Batch Episodic::make_batch(int64_t number) const {
         continue;
       }
       targets.push_back(low_res_target(element.mask, input.frame, config, options_.target));
-      // Nothing to click at: any place will do, its loss is that of an empty mask.
-      const auto mask = element.mask.any().item<bool>() ? element.mask : at::ones_like(element.mask);
+      if (refine) continue;
+      // Who clicks means one object, not all of its kind. Nothing to click at: any place will do, its loss is
+      // that of an empty mask.
+      const bool empty = !element.mask.any().item<bool>();
+      const auto mask = empty ? at::ones_like(element.mask) : random_part(element.mask, rng);
+      parts.push_back(low_res_target(empty ? element.mask : mask, input.frame, config, options_.target));
       if (with_points) all_points.push_back(points_in_mask(mask, points, input.frame, rng));
       if (with_box) boxes.push_back(box_of_mask(mask, options_.box_offset, input.frame, config, rng));
     }
@@ -225,9 +229,11 @@ Batch Episodic::make_batch(int64_t number) const {
   if (!whole) batch.inside = joined(std::move(support_inside), query_inside);
   batch.support_masks = at::stack(masks);
   batch.target = at::stack(targets);
-  if (with_points) batch.points = at::stack(all_points);
-  if (with_box) batch.boxes = at::stack(boxes);
-  if (refine) {
+  if (!refine) {
+    batch.part = at::stack(parts);
+    if (with_points) batch.points = at::stack(all_points);
+    if (with_box) batch.boxes = at::stack(boxes);
+  } else {
     auto generator = at::detail::createCPUGenerator(noise_seed);
     batch.error_noise = 1 - at::rand(batch.target.sizes(), generator, at::kFloat);
   }
@@ -269,15 +275,15 @@ Losses Episodic::forward(const Batch& batch) {
   const auto query_maps = rows_of(maps, split, count);
   const auto answer = support::answer(sam, task_encoder, {query_features, query_maps}, state);
 
-  const auto scored = [&](const sam::DecodedMasks& masks) {
-    const auto parts = segmentation_loss(masks.logits, batch.target);
+  const auto scored = [&](const sam::DecodedMasks& masks, const at::Tensor& target) {
+    const auto parts = segmentation_loss(masks.logits, target);
     const auto iou_error =
-        (masks.iou.select(1, 0).to(at::kFloat) - mask_iou(masks.logits.detach(), batch.target)).square();
+        (masks.iou.select(1, 0).to(at::kFloat) - mask_iou(masks.logits.detach(), target)).square();
     const auto total =
         options_.focal_weight * parts.focal + options_.dice_weight * parts.dice + iou_weight_ * iou_error;
     return std::make_tuple(total.mean(), parts, iou_error);
   };
-  const auto [refined, parts, iou_error] = scored(answer.refined);
+  const auto [refined, parts, iou_error] = scored(answer.refined, batch.target);
   const auto dense = dense_loss(answer.dense.logits, batch.target).mean();
   Losses out;
   out.total = refined + options_.dense_weight * dense;
@@ -286,6 +292,7 @@ Losses Episodic::forward(const Batch& batch) {
     // The same queries pointed at: with the task's answer to correct, or from nothing.
     sam::Prompts prompts;
     sam::DecodedMasks masks;
+    const auto& target = batch.part.defined() ? batch.part : batch.target;
     if (batch.error_noise.defined()) {
       std::tie(prompts.points, prompts.labels) =
           error_point(answer.refined.logits.detach(), batch.target, batch.error_noise, sam.config);
@@ -299,8 +306,8 @@ Losses Episodic::forward(const Batch& batch) {
                                         sam.prompt_encoder->forward(prompts, batch.target.size(0)),
                                         sam::MaskChoice::kSingle);
     }
-    out.total = out.total + options_.prompted_weight * std::get<0>(scored(masks));
-    prompted_dice = mask_dice(masks.logits, batch.target).mean();
+    out.total = out.total + options_.prompted_weight * std::get<0>(scored(masks, target));
+    prompted_dice = mask_dice(masks.logits, target).mean();
   }
   out.values = at::stack({parts.focal.mean(), parts.dice.mean(), iou_error.mean(),
                           mask_dice(answer.refined.logits, batch.target).mean(), dense,

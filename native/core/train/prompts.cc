@@ -39,6 +39,33 @@ at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& 
                      static_cast<float>(std::min(right, x1)), static_cast<float>(std::min(bottom, y1))});
 }
 
+at::Tensor random_part(const at::Tensor& mask, runtime::Rng& rng) {
+  const auto whole = mask.contiguous();
+  const int64_t height = whole.size(0), width = whole.size(1);
+  const auto* inside = whole.const_data_ptr<bool>();
+  std::vector<int64_t> pixels;
+  for (int64_t i = 0; i < height * width; ++i) {
+    if (inside[i]) pixels.push_back(i);
+  }
+  auto part = at::zeros_like(whole);
+  auto* out = part.mutable_data_ptr<bool>();
+  std::vector<int64_t> front = {pixels[static_cast<size_t>(rng.below(static_cast<int64_t>(pixels.size())))]};
+  out[front[0]] = true;
+  while (!front.empty()) {
+    const int64_t y = front.back() / width, x = front.back() % width;
+    front.pop_back();
+    for (int64_t ny = std::max<int64_t>(0, y - 1); ny <= std::min(height - 1, y + 1); ++ny) {
+      for (int64_t nx = std::max<int64_t>(0, x - 1); nx <= std::min(width - 1, x + 1); ++nx) {
+        const int64_t next = ny * width + nx;
+        if (!inside[next] || out[next]) continue;
+        out[next] = true;
+        front.push_back(next);
+      }
+    }
+  }
+  return part;
+}
+
 at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
                           TargetMode mode) {
   if (mode == TargetMode::kSoft) return sam::mask_to_cells(mask, frame, config, sam::CellValue::kShare);

@@ -15,6 +15,9 @@ at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Fram
 at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
                        const sam::SamConfig& config, runtime::Rng& rng);
 
+// The 8-connected part of `mask` [H, W], bool and not empty, that a random pixel of it belongs to.
+at::Tensor random_part(const at::Tensor& mask, runtime::Rng& rng);
+
 // The low-resolution target [1, low, low] of a mask.
 at::Tensor low_res_target(const at::Tensor& mask, const sam::Frame& frame, const sam::SamConfig& config,
                           TargetMode mode);

@@ -1,0 +1,228 @@
+// Support sets in, Dice out: how good a model is at tasks that examples define.
+//   node scripts/evaluate-support.mjs --data STORE --label N[,N...] --out FILE.json [--model RUN|FILE] [--dataset NAME]
+//     [--n 1,4,16] [--draws 5] [--most 24] [--halves] [--engines auto,learned,training-free,threshold,copy]
+//     [--image-size N] [--seed 0] [--threads N] [--sheet FILE.png]
+// Several labels are one target together; 0 is what has no label. Supports are drawn (seeded) from the split "train", of different subjects while there are any; queries are slices
+// of the split "test", at most --most, evenly spread. --halves is for a single volume: supports from its lower half,
+// queries from its upper half. Every engine sees the same draws and queries. The last column is no support at all
+// but boxes from the truth: an upper bound for how well the model outlines, not a result of the method.
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    dataset: { type: 'string' },
+    label: { type: 'string' },
+    out: { type: 'string' },
+    model: { type: 'string' },
+    n: { type: 'string', default: '1,4,16' },
+    draws: { type: 'string', default: '5' },
+    most: { type: 'string', default: '24' },
+    halves: { type: 'boolean', default: false },
+    engines: { type: 'string', default: 'auto,learned,training-free,threshold,copy' },
+    'image-size': { type: 'string' },
+    seed: { type: 'string', default: '0' },
+    threads: { type: 'string' },
+    'min-area': { type: 'string', default: '20' },
+    pool: { type: 'string', default: 'train' },
+    queries: { type: 'string', default: 'test' },
+    sheet: { type: 'string' },
+  },
+});
+const { data, out } = values;
+const labels = values.label?.split(',').map(Number) ?? [];
+if (!data || labels.length === 0 || !labels.every((label) => label >= 0)) {
+  console.error('usage: node scripts/evaluate-support.mjs --data STORE --label N [--out FILE.json]');
+  process.exit(2);
+}
+
+const dist = (/** @type {string} */ file) => import(new URL(`../dist/${file}`, import.meta.url).href);
+const { Random } = await dist('dataset/random.js');
+const { SliceStore } = await dist('dataset/slice-store.js');
+const { tightBox } = await dist('dataset/prompts-from-mask.js');
+const { distribution, overlap } = await dist('metrics.js');
+const { contactSheet } = await dist('image/index.js');
+const { resolveModel } = await dist('cli/resolve-model.js');
+const { Progress } = await dist('cli/progress.js');
+const { Segmenter } = await dist('segmenter.js');
+
+/** @typedef {{ entry: any, image: any, mask: { data: Uint8Array, width: number, height: number } }} Slice */
+
+const store = await SliceStore.open(data);
+const segmenter = await Segmenter.load({
+  ...(values.model ? await resolveModel({ model: values.model }) : {}),
+  ...(values['image-size'] ? { imageSize: Number(values['image-size']) } : {}),
+  ...(values.threads ? { threads: Number(values.threads) } : {}),
+});
+
+/** @type {any[]} */
+const entries = store.slices.filter(
+  (/** @type {any} */ entry) =>
+    (values.dataset === undefined || entry.dataset === values.dataset) &&
+    labels.reduce((sum, label) => sum + pixelsOf(entry, label), 0) >= Number(values['min-area']),
+);
+const [pool, queries] = /** @type {[any[], any[]]} */ (
+  values.halves
+    ? halves(entries)
+    : [values.pool, values.queries].map((split) => entries.filter((entry) => entry.split === split))
+);
+if (pool.length === 0 || queries.length === 0) {
+  console.error(`${data}: ${pool.length} slices to draw supports from and ${queries.length} queries`);
+  process.exit(1);
+}
+
+/** @param {any} entry @param {number} label */
+function pixelsOf({ labels: counts, width, height }, label) {
+  if (label > 0) return counts[label] ?? 0;
+  return Object.values(counts).reduce((rest, count) => rest - Number(count), width * height);
+}
+
+/** @param {any[]} all */
+function halves(all) {
+  const sorted = [...all].sort((a, b) => a.index - b.index);
+  const middle = Math.floor(sorted.length / 2);
+  return [sorted.slice(0, middle), sorted.slice(middle)];
+}
+
+/**
+ * @param {readonly any[]} all
+ * @param {number} most
+ */
+function evenly(all, most) {
+  if (all.length <= most) return [...all];
+  return Array.from({ length: most }, (_, at) => all[Math.floor(((at + 0.5) * all.length) / most)]);
+}
+
+/** @type {Map<any, Promise<Slice>>} */
+const read = new Map();
+/** @param {any} entry @returns {Promise<Slice>} */
+function slice(entry) {
+  let found = read.get(entry);
+  if (found === undefined) {
+    found = store.read(entry).then((/** @type {any} */ { image, mask }) => {
+      const { width, height, channels } = entry;
+      const binary = Uint8Array.from(mask, (value) => (labels.includes(value) ? 1 : 0));
+      return {
+        entry,
+        image: { data: image, width, height, channels },
+        mask: { data: binary, width, height },
+      };
+    });
+    read.set(entry, /** @type {Promise<Slice>} */ (found));
+  }
+  return /** @type {Promise<Slice>} */ (found);
+}
+
+/**
+ * `count` of the pool: of subjects that have not been drawn yet, while there are any.
+ * @param {number} count
+ * @param {number} draw
+ */
+function drawSupports(count, draw) {
+  const random = new Random(1000 * (Number(values.seed) + 1) + draw);
+  const shuffled = random.shuffle([...pool]);
+  const seen = new Set();
+  const first = shuffled.filter((/** @type {any} */ { subject }) => !seen.has(subject) && seen.add(subject));
+  const rest = shuffled.filter((/** @type {any} */ entry) => !first.includes(entry));
+  return [...first, ...rest].slice(0, count);
+}
+
+const asked = evenly(queries, Number(values.most));
+const engines = values.engines.split(',');
+const sizes = [...new Set(values.n.split(',').map((n) => Math.min(Number(n), pool.length)))];
+const draws = Number(values.draws);
+const progress = new Progress();
+/** @type {{ n: number, engine: string, draw: number, dice: number[], recipe: string }[]} */
+const runs = [];
+/** @type {any[]} */
+const pictures = [];
+try {
+  progress.start('evaluate', sizes.length * draws * engines.length);
+  let done = 0;
+  for (const n of sizes) {
+    for (let draw = 0; draw < draws; draw++) {
+      const supports = await Promise.all(drawSupports(n, draw).map(slice));
+      for (const engine of engines) {
+        const task = await segmenter.defineTask(
+          supports.map(({ image, mask, entry }, at) => ({
+            image,
+            mask,
+            name: `${entry.subject}-${entry.index}-${at}`,
+          })),
+          { engine },
+        );
+        const dice = [];
+        for (const entry of asked) {
+          const { image, mask } = await slice(entry);
+          const { masks } = await task.predict(image);
+          dice.push(overlap(masks, mask.data).dice);
+          if (values.sheet && engine === engines[0] && n === sizes.at(-1) && draw === 0) {
+            pictures.push({
+              image,
+              mask: { data: masks, width: mask.width, height: mask.height },
+              truth: mask,
+              caption: `${entry.subject} ${dice.at(-1)?.toFixed(2)}`,
+              names: { mask: 'prediction', truth: 'truth' },
+            });
+          }
+        }
+        runs.push({ n, engine, draw, dice, recipe: task.info.choices[0]?.recipe ?? '' });
+        task.close();
+        progress.update(++done, `N = ${n}, draw ${draw + 1}, ${engine}`);
+      }
+    }
+  }
+  const boxed = [];
+  for (const entry of asked) {
+    const { image, mask } = await slice(entry);
+    const box = tightBox(mask, 1);
+    const { masks } = await segmenter.predict(image, { box });
+    boxed.push(overlap(masks, mask.data).dice);
+  }
+  progress.stop();
+
+  const rows = sizes.map((n) => ({
+    n,
+    ...Object.fromEntries(
+      engines.map((engine) => {
+        const own = runs.filter((run) => run.n === n && run.engine === engine);
+        // Mean over the queries of each draw; the spread is that between draws.
+        const means = distribution(own.map(({ dice }) => distribution(dice).mean));
+        return [engine, { mean: means.mean, std: means.std, draws: own.length }];
+      }),
+    ),
+  }));
+  const name = `${values.dataset ?? asked[0].dataset}: ${labels.map((label) => (label === 0 ? 'rest' : store.labelName(asked[0].dataset, label))).join(' + ')}`;
+  const result = {
+    task: name,
+    data: values.dataset ?? asked[0].dataset,
+    labels,
+    queries: asked.length,
+    pool: pool.length,
+    draws,
+    seed: Number(values.seed),
+    model: segmenter.info,
+    rows,
+    boxesFromTruth: distribution(boxed),
+    recipes: runs
+      .filter(({ engine }) => engine === 'auto')
+      .map(({ n, draw, recipe }) => ({ n, draw, recipe })),
+  };
+  if (out) await writeFile(out, `${JSON.stringify(result, null, 1)}\n`);
+  if (values.sheet)
+    await contactSheet(values.sheet, pictures, { columns: 6, title: `${name}, N = ${sizes.at(-1)}` });
+  const cell = (/** @type {any} */ { mean, std }) => `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
+  console.log(
+    `| ${name} (${asked.length} queries, ${draws} draws) | ${engines.join(' | ')} | boxes from the truth |`,
+  );
+  console.log(`|---|${engines.map(() => '---:|').join('')}---:|`);
+  for (const row of rows) {
+    const cells = engines.map((engine) => cell(/** @type {any} */ (row)[engine]));
+    console.log(`| N = ${row.n} | ${cells.join(' | ')} | ${distribution(boxed).mean.toFixed(3)} |`);
+  }
+} finally {
+  progress.stop();
+  await segmenter.close();
+  await store.close();
+}

@@ -286,8 +286,8 @@ export class Task implements Disposable {
     const old = this.#stored.state.sections;
     this.#stored = { ...this.#stored, state, examples, axes };
     closeSections(old);
-    const pictures = new Set(examples.map(({ picture }) => picture));
-    this.#gallery.retain((picture) => pictures.has(picture as never));
+    const pictures = new Set<object>(examples.map(({ picture }) => picture));
+    this.#gallery.retain((picture) => pictures.has(picture));
   }
 
   async #job<T>(
@@ -300,7 +300,11 @@ export class Task implements Disposable {
       const run = prepare();
       return async (cancellation) => {
         this.#requireOpen(site);
-        return await run(workOf(this.#host, cancellation, site, options.onProgress));
+        try {
+          return await run(workOf(this.#host, cancellation, site, options.onProgress));
+        } finally {
+          this.#gallery.settle();
+        }
       };
     });
   }

@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { subjectOf } from '../dataset/case.js';
 import { openNnunet } from '../dataset/layouts/nnunet.js';
 import { GmisegError } from '../errors.js';
 import type { TaskExample } from '../task/example.js';
@@ -47,10 +48,11 @@ async function nnunet(folder: string): Promise<SupportFolder> {
   const cases = [...dataset.cases()];
   const several = cases.some(({ imagePaths }) => imagePaths.length > 1);
   return {
-    examples: cases.map(({ id, imagePaths, labelPath }) => ({
+    examples: cases.map(({ id, subject, imagePaths, labelPath }) => ({
       image: imagePaths[0] as string,
       mask: labelPath,
       name: id,
+      group: subject,
     })),
     labels: new Map([...dataset.labels].filter(([value]) => value !== dataset.ignoreLabel)),
     warnings: several ? [`${folder} has several channels; the first one (_0000) is used.`] : [],
@@ -72,7 +74,7 @@ async function pairs(imageFolder: string, maskFolder: string): Promise<SupportFo
         { details: { mask } },
       );
     }
-    return { image, mask, name };
+    return { image, mask, name, group: subjectOf(name) };
   });
   const unused = [...images.keys()].filter(
     (name) => !masks.has(name) && !masks.has(name.replace(/_0000$/, '')),

@@ -211,8 +211,8 @@ function adviceOf(
     const from = `from ${curve.at(-2)!.examples} to ${curve.at(-1)!.examples} examples`;
     advice.push(
       moreHelp
-        ? `${name}: the step ${from} gained ${gain}; more examples are likely to help.`
-        : `${name}: the step ${from} gained ${gain}; more of the same are not likely to help. Correct odd masks first, or add what differs most from these.`,
+        ? `${name}: the step ${from} changed Dice by ${gain}; more examples are likely to help.`
+        : `${name}: the step ${from} changed Dice by ${gain}; more of the same are not likely to help. Correct odd masks first, or add what differs most from these.`,
     );
   }
   const odd = examples.filter(({ misfits }) =>

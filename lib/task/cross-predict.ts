@@ -26,12 +26,14 @@ export async function crossPredict(
   label: { readonly value: number; readonly recipe: Recipe },
 ): Promise<Counts[]> {
   const fitted = await fitLabel(work, gallery, supports, label.value, label.recipe);
+  gallery.limit();
   try {
     const found: Counts[] = [];
     for (const example of queries) {
       const query = new Query(example.picture, gallery);
       const { probability } = await askLabel(work, fitted, query, { clicks: null, spread: false });
       found.push(countPixels(probability, binaryMask(example, label.value)));
+      gallery.limit();
     }
     return found;
   } finally {
@@ -54,14 +56,14 @@ function countPixels(probability: Float32Array, mask: Uint8Array): Counts {
 const BLOCKS = 4;
 
 /**
- * Examples that are left out together: those of one source. Where all come from one volume, blocks of neighbouring
+ * Examples that are left out together: those of one group. Where all are of one, blocks of neighbouring
  * slices, because a slice is no test for a task that has seen the next one.
  */
 export function groupsOf(examples: readonly PreparedExample[]): PreparedExample[][] {
   const groups = new Map<string, PreparedExample[]>();
   for (const example of examples) {
-    const group = groups.get(example.source);
-    if (group === undefined) groups.set(example.source, [example]);
+    const group = groups.get(example.group);
+    if (group === undefined) groups.set(example.group, [example]);
     else group.push(example);
   }
   if (groups.size !== 1 || examples.length < 2) return [...groups.values()];

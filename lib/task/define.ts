@@ -37,6 +37,7 @@ export async function defineTask(
         const all = await completeExamples(work, set, gallery, settings.labels);
         const { examples: ready } = sameChannels(all);
         const state = await buildState(work, host, settings, ready, gallery);
+        gallery.settle();
         const created = new Date().toISOString();
         return new Task(
           host,

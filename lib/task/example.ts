@@ -13,6 +13,8 @@ export interface TaskExample {
   readonly mask?: MaskInput;
   /** How reports call it, and `remove` finds it. The file's base name, or `example 3`, where left out. */
   readonly name?: string;
+  /** Examples of one group, such as images of one patient, are left out together; each image is one of its own else. */
+  readonly group?: string;
   /** Only where there is no mask: clicks or a box from which the model makes one. */
   readonly prompts?: Prompts;
 }
@@ -20,8 +22,10 @@ export interface TaskExample {
 /** An example as tasks use it: one picture, cut from a volume or not. */
 export interface PreparedExample {
   readonly name: string;
-  /** The name of the image it comes from: slices of one volume share it, and are left out together. */
+  /** The name of the image it comes from: slices of one volume share it. */
   readonly source: string;
+  /** Examples of one group are left out together; the source where nobody said. */
+  readonly group: string;
   /** Of a slice: the axis it was cut across, and where. */
   readonly axis: Axis | null;
   readonly index: number | null;

@@ -12,7 +12,7 @@ import type { TaskLabel } from './state.js';
 async function maskFromPrompts(
   work: Work,
   gallery: Gallery,
-  { name, picture, prompts }: PromptedExample,
+  { name, group, picture, prompts }: PromptedExample,
   value: number,
 ): Promise<PreparedExample> {
   const whole = wholeOf(picture);
@@ -20,7 +20,16 @@ async function maskFromPrompts(
   const embedding = await gallery.get(work, picture, whole);
   const logits = await work.promptOnly(embedding, clicks ?? { rows: 1, pointsPerRow: 0 });
   const mask = Uint8Array.from(logits, (logit) => (logit > 0 ? value : 0));
-  return { name, source: name, axis: null, index: null, picture, mask, digest: digestOf(picture, mask) };
+  return {
+    name,
+    source: name,
+    group,
+    axis: null,
+    index: null,
+    picture,
+    mask,
+    digest: digestOf(picture, mask),
+  };
 }
 
 /** The examples with masks, and those whose masks the model makes from prompts. */

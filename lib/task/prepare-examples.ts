@@ -31,6 +31,7 @@ export interface ExampleSettings {
 /** A picture whose mask the model has yet to make. */
 export interface PromptedExample {
   readonly name: string;
+  readonly group: string;
   readonly picture: FramedPicture;
   readonly prompts: PreparedPrompts;
 }
@@ -42,7 +43,7 @@ export interface ExampleSet {
   readonly axes: readonly Axis[] | null;
 }
 
-const KEYS = ['image', 'mask', 'name', 'prompts'];
+const KEYS = ['image', 'mask', 'name', 'group', 'prompts'];
 
 /**
  * Reads and checks examples. Pictures in memory are copied before the call returns; what is wrong with arguments is
@@ -66,6 +67,7 @@ export function prepareExamples(
 
 /** What is in memory is taken at once; files are read one after the other, when they are asked for. */
 interface Pending {
+  readonly group: string | undefined;
   readonly volume: () => Promise<boolean>;
   readonly image: () => Promise<LoadedImage>;
   readonly mask: (() => Promise<LoadedMask>) | null;
@@ -74,7 +76,10 @@ interface Pending {
 
 function begin(example: TaskExample, name: string, { window, signal }: ExampleSettings): Pending {
   requireKeys(name, example, KEYS);
-  const { image, mask, prompts } = example;
+  const { image, mask, group, prompts } = example;
+  if (group !== undefined && (typeof group !== 'string' || group === '')) {
+    throw invalid(`${name}.group`, 'a text', group);
+  }
   if (mask === undefined && prompts === undefined) {
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -83,6 +88,7 @@ function begin(example: TaskExample, name: string, { window, signal }: ExampleSe
   }
   const isFile = typeof image === 'string' || image instanceof URL;
   return {
+    group,
     volume: async () => (isFile ? isVolumePath(toPath(image)) : isVolume(image)),
     image: inTime(isFile, () => loadImage(image, window, signal)),
     mask:
@@ -111,29 +117,33 @@ async function assemble(
   const kinds = await Promise.all(pending.map(({ volume }) => volume()));
   const volumes = kinds.filter(Boolean).length;
   let axes = settings.axes;
-  for (const [at, { image: load, mask: loadItsMask, prompts }] of pending.entries()) {
+  for (const [at, { image: load, mask: loadItsMask, group, prompts }] of pending.entries()) {
     settings.signal?.throwIfAborted();
     const name = names[at] as string;
+    const origin = { source: name, group: group ?? name };
     const image = await load();
     const mask = loadItsMask === null ? null : await loadItsMask();
     if ('volume' in image) {
       axes ??= axesFor(settings.volume, image.volume.spacing);
-      examples.push(...slices(name, image.volume, mask, { ...settings, axes, volumes }));
+      examples.push(...slices(origin, image.volume, mask, { ...settings, axes, volumes }));
     } else if (mask === null) {
-      prompted.push({ name, picture: squarePicture(image.picture), prompts: prompts! });
+      prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
     } else {
-      examples.push(pictureExample(name, image.picture, mask, settings));
+      examples.push(pictureExample(origin, image.picture, mask, settings));
     }
   }
   return { examples, prompted, axes };
 }
 
+type Origin = Pick<PreparedExample, 'source' | 'group'>;
+
 function pictureExample(
-  name: string,
+  origin: Origin,
   image: Uint8Image,
   mask: LoadedMask,
   { values }: ExampleSettings,
 ): PreparedExample {
+  const { source: name } = origin;
   const { width, height } = image;
   if ('shape' in mask) {
     throw new GmisegError(
@@ -148,15 +158,16 @@ function pictureExample(
       { details: { name, image: [width, height], mask: [mask.width, mask.height] } },
     );
   }
-  return makeExample({ name, source: name, axis: null, index: null }, image, mask.data, values);
+  return makeExample({ ...origin, name, axis: null, index: null }, image, mask.data, values);
 }
 
 function slices(
-  name: string,
+  origin: Origin,
   volume: Extract<LoadedImage, { volume: unknown }>['volume'],
   mask: LoadedMask | null,
   settings: ExampleSettings & { readonly axes: readonly Axis[]; readonly volumes: number },
 ): PreparedExample[] {
+  const { source: name } = origin;
   if (mask === null) {
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -176,14 +187,14 @@ function slices(
   return exampleSlices(volume, mask.data, name, { axes, values, options, volumes }).map(({ axis, index }) => {
     const image = toUint8(takeSlice(volume, axis, index), window, { volume });
     const labels = takeSlice({ ...volume, ...mask, frames: 1, colour: undefined as never }, axis, index);
-    const place = { name: `${name} ${'ijk'[axis]}=${index}`, source: name, axis, index };
+    const place = { ...origin, name: `${name} ${'ijk'[axis]}=${index}`, axis, index };
     return makeExample(place, image, labels.data as Uint8Array, values);
   });
 }
 
 /** Puts an image and its labels together; labels that do not count become background. */
 export function makeExample(
-  place: Pick<PreparedExample, 'name' | 'source' | 'axis' | 'index'>,
+  place: Pick<PreparedExample, 'name' | 'source' | 'group' | 'axis' | 'index'>,
   image: Uint8Image,
   labels: Uint8Array,
   values: ReadonlySet<number> | null,

@@ -149,6 +149,7 @@ async function buildLabel(
   const recipe = finalRecipe(choice.recipe, settings);
   work.progress('fit', 0);
   const fitted = await fitLabel(work, gallery, showing, label.value, recipe);
+  gallery.limit();
   work.progress('fit', 1);
   return { ...label, fitted, trials: choice.trials.map(summaryOf) };
 }

@@ -95,9 +95,9 @@ function metaOf({ info }: TaskHost, task: StoredTask, withExamples: boolean): Ta
   };
 }
 
-export function noteOf({ name, source, axis, index, digest, picture }: PreparedExample): ExampleNote {
+export function noteOf({ name, source, group, axis, index, digest, picture }: PreparedExample): ExampleNote {
   const { width, height, channels, sourceWidth, sourceHeight } = picture;
-  return { name, source, axis, index, digest, width, height, channels, sourceWidth, sourceHeight };
+  return { name, source, group, axis, index, digest, width, height, channels, sourceWidth, sourceHeight };
 }
 
 /** What a task's file says, without a model. @throws GmisegError ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT, ERR_IO */
@@ -144,12 +144,23 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
   }
   const examples = meta.withExamples
     ? meta.examples.map((note, at): PreparedExample => {
-        const { name, source, axis, index, digest, width, height, channels, sourceWidth, sourceHeight } =
-          note;
+        const {
+          name,
+          source,
+          group,
+          axis,
+          index,
+          digest,
+          width,
+          height,
+          channels,
+          sourceWidth,
+          sourceHeight,
+        } = note;
         const data = take(`examples.${at}.image`, height, width, channels);
         const mask = take(`examples.${at}.mask`, height, width);
         const picture = { data, width, height, channels, sourceWidth, sourceHeight };
-        return { name, source, axis, index, picture, mask, digest };
+        return { name, source, group, axis, index, picture, mask, digest };
       })
     : null;
   return {

@@ -74,6 +74,7 @@ const schema = z.object({
     z.object({
       name: z.string(),
       source: z.string(),
+      group: z.string(),
       axis: axis.nullable(),
       index: z.int().nullable(),
       digest: z.string(),

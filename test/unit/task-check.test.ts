@@ -24,7 +24,7 @@ t.test('statistics', async (t) => {
 t.test('misfits: wrong mask, wrong size, other window, blank; and none among their like', async (t) => {
   const prepared = (each: Scene, at: number) =>
     makeExample(
-      { name: `${at}`, source: `${at}`, axis: null, index: null },
+      { name: `${at}`, source: `${at}`, group: `${at}`, axis: null, index: null },
       each.image,
       each.mask.data,
       null,

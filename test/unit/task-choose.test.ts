@@ -18,7 +18,7 @@ function example(
 ): PreparedExample {
   const { image, mask } = scene([{ x: 20 + at, y: 20, r: 9, ...disc }], { ...size, seed: at });
   const name = `e${at}`;
-  return makeExample({ name, source: name, axis: null, index: null }, image, mask.data, null);
+  return makeExample({ name, source: name, group: name, axis: null, index: null }, image, mask.data, null);
 }
 
 const many = (
@@ -139,14 +139,14 @@ t.test('no more than 16 sources are left out, and slices of a volume together', 
   t.equal(session.trials[0]!.examples.length, 16);
   const slices = many(12, SMALL).map((each, at) => ({
     ...each,
-    source: `v${at % 3}`,
+    group: `v${at % 3}`,
     axis: 2 as const,
     index: at,
   }));
   const volumes = await choose(slices, () => 0.95);
   t.equal(new Set(volumes.session.trials[0]!.examples.map(({ group }) => group)).size, 3);
   const one = await choose(
-    slices.map((each) => ({ ...each, source: 'v' })),
+    slices.map((each) => ({ ...each, group: 'v' })),
     () => 0.95,
   );
   t.equal(
@@ -250,4 +250,31 @@ t.test('fits that fail leave nothing open', async (t) => {
   );
   t.ok(error instanceof GmisegError);
   t.equal(closed, 1);
+});
+
+t.test('what is encoded is encoded once, and let go of again', async (t) => {
+  const session = new FakeSession();
+  const [work, gallery] = [session.work(), new Gallery()];
+  const pictures = many(40, SMALL).map((each) => each.picture);
+  const whole = { x: 0, y: 0, ...SMALL };
+  const part = { x: 4, y: 4, width: 20, height: 20 };
+  for (const picture of pictures) {
+    const first = await gallery.get(work, picture, whole);
+    t.equal(await gallery.get(work, picture, whole), first);
+    await gallery.get(work, picture, whole, true);
+    await gallery.get(work, picture, part);
+  }
+  t.equal(session.encoded.length, 120);
+  await gallery.get(work, pictures[0]!, whole);
+  gallery.limit(10);
+  t.equal(session.open, 10);
+  await gallery.get(work, pictures[0]!, whole);
+  t.equal(session.encoded.length, 120, 'what was used last is still there');
+  for (const picture of pictures) await gallery.get(work, picture, whole);
+  gallery.settle();
+  t.equal(session.open, 32, 'whole pictures, and not too many');
+  gallery.retain((picture) => picture === pictures[39]);
+  t.equal(session.open, 1);
+  gallery.close();
+  t.equal(session.open, 0);
 });

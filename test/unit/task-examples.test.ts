@@ -95,6 +95,7 @@ t.test('what is no example is refused with a remedy', async (t) => {
     [[{ image, mask: 5 }], /^examples\[0\]\.mask must be a path/],
     [[{ image, mask: { ...mask, data: new Uint16Array(mask.data.length).fill(300) } }], /300.*Renumber/],
     [[{ image, mask, name: '' }], /name must be a text/],
+    [[{ image, mask, group: 3 }], /group must be a text/],
     [
       [
         { image, mask, name: 'a' },
@@ -200,6 +201,12 @@ t.test('volumes become slices', async (t) => {
     groupsOf(both).map((group) => group.length),
     [3, 3],
   );
+  const patient = await slices([
+    { ...of('a'), group: 'p' },
+    { ...of('b'), group: 'p' },
+    { ...of('b'), name: 'c' },
+  ]);
+  t.equal(groupsOf(patient).length, 2, 'images of one patient are left out together');
   t.equal((await slices([of('a')])).length, 10, 'no more than show a label');
   const one = await slices([of('a'), of('b')], { slices: 1 });
   t.equal(one.length, 2, 'every volume gives one');

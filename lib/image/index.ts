@@ -43,5 +43,6 @@ export type {
   VolumeSource,
   VoxelArray,
 } from './types.js';
+export { writeImage } from './write-image.js';
 export { type WriteMaskOptions, writeMask } from './write-mask.js';
 export { type VolumeData, type WriteVolumeOptions, writeVolume } from './write-volume.js';

@@ -27,7 +27,10 @@ t.test('a wrong command line: status 2, one line on stderr, nothing on stdout', 
   const wrong: [args: string[], message: RegExp][] = [
     [['segment'], /unknown command 'segment'/],
     [['import', '--layout', 'nnunet'], /required option '--in <dir>'/],
-    [['import', '--layout', 'zarr', '--in', '.', '--out', root], /--layout zarr: use one of nnunet, folders/],
+    [
+      ['import', '--layout', 'zarr', '--in', '.', '--out', root],
+      /--layout zarr: use one of nnunet, decathlon, /,
+    ],
     [['doctor', '--colour'], /unknown option '--colour'/],
     [['train', '--out', root], /--data/],
     [['train', '--out', root, '--data', root], /--checkpoint/],
@@ -136,7 +139,7 @@ t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   // The temporary folder shows that it is at work.
-  while (!(await readdir(root)).some((name) => name.startsWith('store.tmp-')) && child.exitCode === null) {
+  while (!(await readdir(root)).some((name) => name === 'store.partial') && child.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   child.kill('SIGINT');

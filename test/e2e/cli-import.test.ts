@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
@@ -146,4 +146,33 @@ t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {
   t.equal(await ended, 1);
   t.match(stderr, /Stopped by the user. \(ERR_ABORTED\)/);
   t.same(await readdir(root), ['many']);
+});
+
+t.test('import with reading threads: the same store as without', async (t) => {
+  const root = t.testdir();
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 5 });
+  const stores: string[][] = [];
+  for (const workers of ['0', '3']) {
+    const out = path.join(root, `store-${workers}`);
+    const args = ['import', '--layout', 'nnunet', '--in', source, '--out', out, '--workers', workers];
+    const result = await gmisegProcess([...args, '--policy', 'all', '--json']);
+    t.match(result, { code: 0, stderr: '' });
+    const index = JSON.parse(await readFile(path.join(out, 'index.json'), 'utf8'));
+    stores.push([
+      JSON.stringify(index.slices),
+      JSON.stringify(index.provenance.subjects),
+      (await readFile(path.join(out, 'slices-000.safetensors'))).toString('latin1'),
+    ]);
+  }
+  t.same(stores[0], stores[1]);
+  // A fault in a thread arrives as the same typed error.
+  await writeFile(path.join(source, 'labelsTr/patient004_frame01.nii.gz'), 'no volume');
+  const args = ['import', '--layout', 'nnunet', '--in', source, '--out', path.join(root, 'broken')];
+  const broken = await gmisegProcess([...args, '--workers', '3', '--json']);
+  t.equal(broken.code, 1);
+  t.match(JSON.parse(broken.stderr), {
+    error: { code: 'ERR_IMAGE_FORMAT', message: /patient004_frame01/, details: { format: 'unknown' } },
+  });
+  t.same((await readdir(root)).sort(), ['data', 'store-0', 'store-3']);
 });

@@ -63,20 +63,17 @@ export async function* prepareCases(
       );
     }
   };
-  const abort = whenAborted(signal);
   try {
     start();
     for (let first = running[0]; first !== undefined; first = running[0]) {
-      await Promise.race([first, abort.promise]);
-      signal?.throwIfAborted();
+      const outcome = await orAborted(first, signal);
       running.shift();
       start();
-      yield await first;
+      yield outcome;
       signal?.throwIfAborted();
     }
   } finally {
     open = false;
-    abort.stop();
     await Promise.all(pool.map((thread) => thread.end()));
   }
 }
@@ -89,13 +86,16 @@ async function settle(one: DatasetCase, work: Promise<PreparedCase>): Promise<Ca
   }
 }
 
-function whenAborted(signal: AbortSignal | undefined): { promise: Promise<void>; stop: () => void } {
-  let done: () => void = () => {};
-  const promise = new Promise<void>((resolve) => {
-    done = resolve;
-    signal?.addEventListener('abort', done, { once: true });
+/**
+ * Not Promise.race with one promise for the whole import: that would keep every outcome in memory, pixels and all.
+ */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const stop = (): void => reject(signal?.reason);
+    if (signal?.aborted === true) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal?.removeEventListener('abort', stop));
   });
-  return { promise, stop: () => signal?.removeEventListener('abort', done) };
 }
 
 /** A worker with one case at a time. */

@@ -26,6 +26,8 @@ interface JournalLine {
 }
 
 const FILE = 'journal.jsonl';
+/** Milliseconds after which the lock of a killed process counts for nothing. */
+const STALE = 60_000;
 
 /**
  * The log of a store in the making: its first line is the key of the work, each other one a whole shard. Lines
@@ -102,11 +104,16 @@ export class StoreJournal {
 
 async function hold(folder: string): Promise<() => Promise<void>> {
   try {
-    return await lock(folder, { lockfilePath: `${folder}.lock` });
+    return await lock(folder, {
+      lockfilePath: `${folder}.lock`,
+      stale: STALE,
+      // A busy machine may be late in renewing it; that is no reason to end an import.
+      onCompromised: () => {},
+    });
   } catch (cause) {
     throw new GmisegError(
       'ERR_BUSY',
-      `Another import is writing ${folder}; wait until it is done, or choose another --out.`,
+      `Another import is writing ${folder} (or one was killed less than a minute ago); wait until it is done, or choose another --out.`,
       { cause, details: { path: folder } },
     );
   }

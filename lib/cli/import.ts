@@ -9,6 +9,7 @@ import type { Axis, IntensityWindow } from '../image/index.js';
 import { parseOrientation } from '../image/orientation.js';
 import { define } from './context.js';
 import { describeImport, describeReport } from './import-report.js';
+import { readLabelFile } from './label-file.js';
 import { axes, decimal, integer, intensityWindow, labelNames, pattern } from './parsers.js';
 import { duration } from './progress.js';
 import type { Shell } from './shell.js';
@@ -92,9 +93,9 @@ export function registerImport(program: Command, shell: Shell): void {
       window,
     )
     .option(
-      '--labels <value=name,...>',
-      'names of label values, or what the greys of mask pictures mean',
-      labelNames,
+      '--labels <value=name,...|file>',
+      'names of label values, or what the greys of mask pictures mean; a file may list them (JSON, TSV, a colour table)',
+      labels,
     )
     .option('--subject <regex>', 'the first group of this pattern on a case id is its subject', pattern)
     .option(
@@ -192,6 +193,10 @@ function oneOf(flag: string, names: readonly string[]): (text: string) => string
 
 function channel(text: string): number | string {
   return /^-?\d/.test(text) ? integer('--channel', 0)(text) : text;
+}
+
+function labels(text: string): Map<number, string> {
+  return text.includes('=') ? labelNames(text) : readLabelFile(text);
 }
 
 function window(text: string): IntensityWindow | 'auto' {

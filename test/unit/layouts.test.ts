@@ -1,4 +1,4 @@
-import { rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
@@ -6,6 +6,7 @@ import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
 import { labelTableExtension } from '../../lib/image/label-names.js';
 import { serialiseExtensions } from '../../lib/image/nifti-extensions.js';
+import { npyBytes, zipBytes } from '../helpers/array-files.js';
 import { writeDicomSeries } from '../helpers/dicom-files.js';
 import { labelBytes, put, SHAPE, scanBytes } from '../helpers/layout-files.js';
 import { fill, niftiBytes } from '../helpers/tiny-dataset.js';
@@ -224,4 +225,39 @@ t.test('folders of volumes; RAS on demand', async (t) => {
     code: 'ERR_INVALID_ARG',
     message: /"RRS" is no orientation/,
   });
+});
+
+t.test('arrays: HDF5 and npz with image and label, named by file or by folder', async (t) => {
+  const root = t.testdir();
+  const h5wasm = await import('h5wasm/node');
+  await h5wasm.ready;
+  const label = Uint8Array.from(fill([6, 5, 4], (i) => (i >= 3 ? 1 : 0)));
+  for (const id of ['A', 'B', 'C']) {
+    const folder = path.join(root, 'LA', id);
+    await mkdir(folder, { recursive: true });
+    const file = new h5wasm.File(path.join(folder, 'mri_norm2.h5'), 'w');
+    const image = Float32Array.from(label, (value) => value + 0.5);
+    file.create_dataset({ name: 'image', data: image, shape: [4, 5, 6] });
+    file.create_dataset({ name: 'label', data: label, shape: [4, 5, 6] });
+    file.close();
+  }
+  const folder = await openDataset('arrays', path.join(root, 'LA'));
+  t.same(
+    [...folder.cases()].map((one) => one.id),
+    ['A', 'B', 'C'],
+  );
+  const out = path.join(root, 'store');
+  const summary = await importDataset({ layout: 'arrays', source: path.join(root, 'LA'), out, minArea: 5 });
+  t.match(summary, { cases: 3, slices: 9, labels: [{ value: 1, name: 'label 1' }] });
+  await put(path.join(root, 'one/case_slice_1.npz'), zipBytes({ 'image.npy': npyBytes(label, [20, 6]) }));
+  t.match([...(await openDataset('arrays', path.join(root, 'one'))).cases()][0], {
+    id: 'case_slice_1',
+    subject: 'case',
+  });
+  await writeFile(path.join(root, 'one/broken.h5'), 'no HDF5');
+  await t.rejects(
+    importDataset({ layout: 'arrays', source: path.join(root, 'one'), out: path.join(root, 'no') }),
+    { code: 'ERR_DATASET', message: /broken\.h5/ },
+  );
+  await t.rejects(openDataset('arrays', path.join(root, 'store')), { message: /does not look like arrays/ });
 });

@@ -5,6 +5,7 @@ import { openIsles2022 } from '../importers/isles2022.js';
 import { openLa2018 } from '../importers/la2018.js';
 import { openStare } from '../importers/stare.js';
 import { openSynapse } from '../importers/synapse.js';
+import { openArrays } from './arrays.js';
 import { openBids } from './bids.js';
 import { openCsv } from './csv.js';
 import { openDecathlon } from './decathlon.js';
@@ -22,6 +23,7 @@ const openers: Record<LayoutName, (folder: string, options?: LayoutOptions) => P
   folders: openFolders,
   csv: openCsv,
   pairs: openPairs,
+  arrays: openArrays,
   acdc: openAcdc,
   la2018: openLa2018,
   synapse: openSynapse,

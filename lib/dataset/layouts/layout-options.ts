@@ -6,6 +6,7 @@ export const LAYOUTS = [
   'folders',
   'csv',
   'pairs',
+  'arrays',
   'acdc',
   'la2018',
   'synapse',

@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
 import { GmisegError } from '../errors.js';
+import { writeThrough } from './atomic-write.js';
 import { maskToItk } from './itk-image.js';
 import { LABEL_COLOURS } from './label-names.js';
 import { packageVersion } from './package-version.js';
@@ -82,30 +80,17 @@ export async function writeDicomSegmentation(
       `${path}: the mask is empty, and a DICOM segmentation needs a segment; write .nii.gz instead`,
       { details: { path } },
     );
-  const full = resolve(path);
-  const temporary = join(dirname(full), `.${basename(full)}.${randomBytes(6).toString('hex')}.tmp`);
   // dcmqi looks for labels in signed 16-bit voxels.
   const image = maskToItk({ data: Int16Array.from(mask.data), shape: mask.shape }, like);
-  const args = [
-    image,
-    describe(labels, names),
-    temporary,
-    { refDicomSeries: [...series.files], skipEmptySlices: true },
-  ];
-  try {
-    await wasmJob(
-      { package: '@itk-wasm/dicom', name: 'writeSegmentationNode', args },
-      `writing ${path}`,
-      signal,
-    );
-    await rename(temporary, full);
-  } catch (cause) {
-    await unlink(temporary).catch(() => {});
-    if (signal?.aborted === true || cause instanceof GmisegError) throw cause;
-    throw new GmisegError(
-      'ERR_IO',
-      `${path} could not be written as a DICOM segmentation; write .nii.gz instead`,
-      { cause, details: { path } },
-    );
-  }
+  const options = { refDicomSeries: [...series.files], skipEmptySlices: true };
+  await writeThrough(
+    path,
+    async (temporary) => {
+      const args = [image, describe(labels, names), temporary, options];
+      const call = { package: '@itk-wasm/dicom', name: 'writeSegmentationNode', args };
+      await wasmJob(call, `writing ${path}`, signal);
+    },
+    () => ' as a DICOM segmentation; write .nii.gz instead',
+    signal,
+  );
 }

@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { rename, unlink } from 'node:fs/promises';
-import { basename, dirname, extname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { GmisegError } from '../errors.js';
+import { writeThrough } from './atomic-write.js';
 import { readHead } from './file-bytes.js';
 import { type ItkImage, maskToItk, volumeFromItk } from './itk-image.js';
 import type { MaskVolume, Volume } from './types.js';
@@ -77,29 +76,19 @@ export async function writeItkMask(
   like: Volume,
   signal?: AbortSignal,
 ): Promise<void> {
-  const full = resolve(path);
-  const ending = extname(full);
-  const temporary = join(
-    dirname(full),
-    `.${basename(full, ending)}.${randomBytes(6).toString('hex')}.tmp${ending.toLowerCase()}`,
-  );
   const name = /\.nrrd$/i.test(path) ? 'nrrdWriteImageNode' : 'metaWriteImageNode';
-  const args = [maskToItk(mask, like), temporary, { useCompression: true }];
-  try {
-    const { couldWrite } = await wasmJob<{ couldWrite: boolean }>(
-      { package: PACKAGE, name, args },
-      `writing ${path}`,
-      signal,
-    );
-    if (!couldWrite) throw new WasmJobError('the format does not take it');
-    await rename(temporary, full);
-  } catch (cause) {
-    await unlink(temporary).catch(() => {});
-    if (signal?.aborted === true || cause instanceof GmisegError) throw cause;
-    throw new GmisegError(
-      'ERR_IO',
-      `${path} could not be written (${reason(cause)}); does its directory exist, and may it be written?`,
-      { cause, details: { path } },
-    );
-  }
+  await writeThrough(
+    path,
+    async (temporary) => {
+      const args = [maskToItk(mask, like), temporary, { useCompression: true }];
+      const { couldWrite } = await wasmJob<{ couldWrite: boolean }>(
+        { package: PACKAGE, name, args },
+        `writing ${path}`,
+        signal,
+      );
+      if (!couldWrite) throw new WasmJobError('the format does not take it');
+    },
+    (cause) => ` (${reason(cause)}); does its directory exist, and may it be written?`,
+    signal,
+  );
 }

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
-import { datasetFolder } from './dataset-folder.js';
+import type { DatasetCase, DatasetFolder } from '../case.js';
+import { datasetFolder, pairCase } from './dataset-folder.js';
 import { filesBelow, notThisLayout } from './files.js';
 import type { LayoutOptions } from './layout-options.js';
 
@@ -20,14 +20,8 @@ export async function openArrays(folder: string, options: LayoutOptions = {}): P
   const cases = files.map((file): DatasetCase => {
     const stem = byFolder ? path.dirname(file) : file.replace(/(\.npy)?\.[^.]+$/, '');
     const id = stem.split(path.sep).join('_');
-    return {
-      id,
-      subject: subjectOf(id, options.subject),
-      imagePaths: [path.join(root, file)],
-      labelPath: path.join(root, file),
-      arrays: { image: 'image', label: 'label' },
-      modality: [''],
-    };
+    const full = path.join(root, file);
+    return { ...pairCase(id, full, full, options), arrays: { image: 'image', label: 'label' } };
   });
   return datasetFolder({ layout: 'arrays', path: root, labels: options.labels ?? new Map(), cases });
 }

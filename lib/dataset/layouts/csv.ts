@@ -1,10 +1,10 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { GmisegError } from '../../errors.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import type { SplitName } from '../split.js';
-import { exists } from './files.js';
+import { exists, readText } from './files.js';
 import { pairsFolder } from './folders.js';
 import type { LayoutOptions } from './layout-options.js';
 
@@ -48,16 +48,7 @@ interface Row {
 }
 
 async function readRows(file: string): Promise<Row[]> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new GmisegError(
-      'ERR_DATASET',
-      `Cannot read ${file}. --layout csv takes a CSV file with the columns image and label.`,
-      { cause, details: { path: file } },
-    );
-  }
+  const text = await readText(file, '--layout csv takes a CSV file with the columns image and label.');
   const [head = ''] = text.split(/\r?\n/, 1);
   const delimiter = head.includes('\t') ? '\t' : head.includes(';') && !head.includes(',') ? ';' : ',';
   try {

@@ -1,5 +1,6 @@
-import type { DatasetCase, DatasetFolder } from '../case.js';
+import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import { compareCodePoints } from '../split.js';
+import type { LayoutOptions } from './layout-options.js';
 
 /** What a layout has to say; the rest is usual. */
 export interface FolderContent {
@@ -27,4 +28,14 @@ export function datasetFolder(content: FolderContent): DatasetFolder {
     count: cases.length,
     cases: () => cases,
   };
+}
+
+/** An image with its mask, of which nothing is known but the names. */
+export function pairCase(
+  id: string,
+  imagePath: string,
+  labelPath: string,
+  options: LayoutOptions,
+): DatasetCase {
+  return { id, subject: subjectOf(id, options.subject), imagePaths: [imagePath], labelPath, modality: [''] };
 }

@@ -59,14 +59,18 @@ export async function unwrapFile(file: string): Promise<string> {
   return path.join(file, name);
 }
 
-/** Parses a JSON object from a file. Throws ERR_DATASET with `hint` where there is none. */
-export async function readJsonObject(file: string, hint: string): Promise<Record<string, unknown>> {
-  let text: string;
+/** A text file's content. Throws ERR_DATASET with `hint` where there is none. */
+export async function readText(file: string, hint: string): Promise<string> {
   try {
-    text = await readFile(file, 'utf8');
+    return await readFile(file, 'utf8');
   } catch (cause) {
     throw new GmisegError('ERR_DATASET', `Cannot read ${file}. ${hint}`, { cause, details: { path: file } });
   }
+}
+
+/** Parses a JSON object from a file. Throws ERR_DATASET with `hint` where there is none. */
+export async function readJsonObject(file: string, hint: string): Promise<Record<string, unknown>> {
+  const text = await readText(file, hint);
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -2,9 +2,9 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
 import { isVolumePath, readMask } from '../../image/index.js';
-import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
+import type { DatasetCase, DatasetFolder } from '../case.js';
 import { compareCodePoints } from '../split.js';
-import { datasetFolder } from './dataset-folder.js';
+import { datasetFolder, pairCase } from './dataset-folder.js';
 import type { LayoutOptions } from './layout-options.js';
 
 const MASK_FOLDERS = ['masks', 'labels'];
@@ -39,13 +39,7 @@ export async function openFolders(folder: string, options: LayoutOptions = {}): 
         `${labelPath} has no image: expected ${path.join(root, 'images', id)}.*`,
       );
     }
-    cases.push({
-      id,
-      subject: subjectOf(id, options.subject),
-      imagePaths: [imagePath],
-      labelPath,
-      modality: [''],
-    });
+    cases.push(pairCase(id, imagePath, labelPath, options));
   }
   if (cases.length === 0) throw new GmisegError('ERR_DATASET', `No pairs of image and mask in ${root}.`);
   return await pairsFolder('folders', root, cases, options);

@@ -2,7 +2,8 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
 import { isVolumePath } from '../../image/index.js';
-import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
+import type { DatasetCase, DatasetFolder } from '../case.js';
+import { pairCase } from './dataset-folder.js';
 import { IMAGE_ENDING, namesIn, notThisLayout } from './files.js';
 import { pairsFolder } from './folders.js';
 import type { LayoutOptions } from './layout-options.js';
@@ -48,13 +49,7 @@ export async function openPairs(folder: string, options: LayoutOptions = {}): Pr
         `${labelPath} has no image: there is no file named ${id} beside it. Rename one of them, or list the pairs in a CSV file (--layout csv).`,
         { details: { path: labelPath } },
       );
-    cases.push({
-      id,
-      subject: subjectOf(id, options.subject),
-      imagePaths: [imagePath],
-      labelPath,
-      modality: [''],
-    });
+    cases.push(pairCase(id, imagePath, labelPath, options));
   }
   return await pairsFolder('pairs', root, cases, options);
 }

@@ -16,10 +16,18 @@ export {
 } from './intensity.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
 export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
+export {
+  type Orientation,
+  orientationOf,
+  parseOrientation,
+  reorient,
+  restoreOrientation,
+} from './orientation.js';
 export { type OverlayOptions, renderOverlay, writeOverlay } from './overlay.js';
 export { type ReadImageOptions, readImage } from './read-image.js';
 export { readMask } from './read-mask.js';
 export { type ReadVolumeOptions, readVolume } from './read-volume.js';
+export { resampleLike } from './resample.js';
 export {
   type Axis,
   displayFlips,

@@ -94,17 +94,21 @@ void Canvas::paint(const Box& box, int paint, int label, const Inside& inside, c
     for (size_t row = 0; row < 8; ++row) {
       const size_t start = corner + row * n;
       const float *x = view_.x.data() + start, *y = view_.y.data() + start;
-      float cover[8], most = 0;
+      // Plain loops without branches: the compiler makes vectors of them.
+      float cover[8];
       for (size_t k = 0; k < 8; ++k) {
-        float depth;
         if constexpr (std::is_invocable_v<Inside, float, float, size_t>) {
-          depth = inside(x[k], y[k], start + k);
+          cover[k] = inside(x[k], y[k], start + k);
         } else {
-          depth = inside(x[k], y[k]);
+          cover[k] = inside(x[k], y[k]);
         }
-        cover[k] = std::clamp(0.5F + depth * inverse, 0.0F, 1.0F);
-        most = std::max(most, cover[k]);
       }
+      float most = 0;
+      for (size_t k = 0; k < 8; ++k) {
+        const float share = 0.5F + cover[k] * inverse;
+        cover[k] = share < 0 ? 0.0F : share > 1 ? 1.0F : share;
+      }
+      for (size_t k = 0; k < 8; ++k) most = cover[k] > most ? cover[k] : most;
       if (most <= 0) continue;
       for (size_t k = 0; k < 8; ++k) {
         const size_t i = start + k;

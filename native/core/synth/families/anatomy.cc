@@ -114,10 +114,10 @@ Anatomy::Anatomy(Rng rng) {
   fat = draw.log_uniform(0.015F, 0.12F);
 
   using Layout = void (*)(Anatomy&, Rng);
-  static constexpr Layout kLayouts[] = {layout_thorax,  layout_abdomen,  layout_abdomen, layout_heart,
-                                        layout_heart,   layout_chambers, layout_pelvis,  layout_limb,
-                                        layout_random,  layout_random,   layout_random,  layout_close_up,
-                                        layout_close_up};
+  static constexpr Layout kLayouts[] = {layout_thorax,   layout_abdomen,  layout_abdomen, layout_heart,
+                                        layout_heart,    layout_chambers, layout_pelvis,  layout_limb,
+                                        layout_random,   layout_random,   layout_random,  layout_close_up,
+                                        layout_close_up, layout_spine,    layout_joint};
   kLayouts[draw.below(static_cast<int>(std::size(kLayouts)))](*this, rng.fork(5));
 
   aim(rng.fork(6));

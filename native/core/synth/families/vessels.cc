@@ -181,8 +181,9 @@ class Vessels final : public Family {
     struct Tip {
       float x, y, angle, radius;
       int left;
+      float curl;
     };
-    std::vector<Tip> tips{{x, y, angle, radius, steps}};
+    std::vector<Tip> tips{{x, y, angle, radius, steps, curl}};
     const int paint = kind == 0 ? first_paint_ : second_paint_;
     int drawn = 0;
     while (!tips.empty() && drawn < 260) {
@@ -191,7 +192,7 @@ class Vessels final : public Family {
       float bend = 0;
       while (tip.left-- > 0 && tip.radius > 0.0022F && drawn < 260) {
         bend = 0.7F * bend + wander_ * rng.normal();
-        tip.angle += 0.5F * bend + curl;
+        tip.angle += 0.5F * bend + tip.curl;
         const float next = tip.radius * (branches ? 0.985F : 0.998F);
         Stroke stroke{tip.x,
                       tip.y,
@@ -213,7 +214,7 @@ class Vessels final : public Family {
         if (std::fabs(tip.x) > 1.5F || std::fabs(tip.y) > 1.5F) break;
         if (branches && rng.chance(fork_)) {
           const float share = rng.uniform(0.45F, 0.85F), turn = rng.sign() * rng.uniform(0.4F, 1.1F);
-          tips.push_back({tip.x, tip.y, tip.angle + turn, tip.radius * share, tip.left});
+          tips.push_back({tip.x, tip.y, tip.angle + turn, tip.radius * share, tip.left, 0.3F * tip.curl});
           tip.radius *= std::pow(1 - share * share * share, 1.0F / 3) * 0.3F + 0.68F;
           tip.angle -= 0.3F * turn;
         }

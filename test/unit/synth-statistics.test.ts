@@ -21,7 +21,7 @@ t.test('targets are small and large', async (t) => {
 });
 
 t.test('families, alignment and colour', async (t) => {
-  t.equal(new Set(tasks.map(({ traits }) => traits.family)).size, 10);
+  t.equal(new Set(tasks.map(({ traits }) => traits.family)).size, 12);
   const aligned = share(tasks, ({ traits }) => traits.aligned);
   t.ok(aligned > 0.5 && aligned < 0.7, `aligned: ${aligned}`);
   const colour = share(tasks, ({ traits }) => traits.channels === 3);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "synth/families/brain.h"
 #include "synth/family.h"
 #include "synth/shapes.h"
 
@@ -39,8 +40,7 @@ class Lesions final : public Family {
     has_oedema_ = draw.chance(site_ == Site::kSkin ? 0.3F : 0.45F);
     decoys_ = draw.chance(0.6F) ? draw.between(1, 6) : 0;
     hairs_ = site_ == Site::kSkin && draw.chance(0.5F) ? draw.between(2, 14) : 0;
-    folds_ = draw.uniform(7, 15);
-    draw_brain(draw);
+    brain_ = draw_brain(draw);
     add_target("lesion", {kBody, kCore, kRim}, 1.6F);
     if (has_oedema_) add_target("lesion and surroundings", {kBody, kCore, kRim, kOedema}, 1.2F);
     if (has_oedema_) add_target("surroundings", {kOedema}, 0.6F);
@@ -57,7 +57,7 @@ class Lesions final : public Family {
 
   void draw(Canvas& canvas, Rng rng) const override {
     if (site_ == Site::kBrain) {
-      brain(canvas, rng.fork(1));
+      paint_brain(canvas, brain_, rng.fork(1));
     } else if (site_ == Site::kOrgan) {
       organ(canvas, rng.fork(1));
     }
@@ -87,23 +87,9 @@ class Lesions final : public Family {
   }
 
  private:
-  static constexpr int kOutside = 0, kSkull = 1, kBrainFluid = 2, kGrey = 3, kWhite = 4, kFluid = 5,
-                       kNuclei = 6, kBody = 10, kCore = 11, kRim = 12, kOedema = 13;
-  enum PaintIndex {
-    kPaintOutside,
-    kPaintSkin,
-    kPaintBone,
-    kPaintFluid,
-    kPaintGrey,
-    kPaintWhite,
-    kPaintNuclei,
-    kPaintBody,
-    kPaintCore,
-    kPaintRim,
-    kPaintOedema,
-    kPaintDecoy,
-    kPaintHair
-  };
+  static constexpr int kBody = 10, kCore = 11, kRim = 12, kOedema = 13;
+  // After those of the head.
+  enum PaintIndex { kPaintBody = kHeadPaints, kPaintCore, kPaintRim, kPaintOedema, kPaintDecoy, kPaintHair };
 
   void paints(Rng& draw) {
     const float strength = draw.log_uniform(0.01F, 0.05F);
@@ -182,100 +168,6 @@ class Lesions final : public Family {
     if (has_core_) canvas.paint(bounds.box(), kPaintCore, kCore, ragged(-size * 0.5F, amount * 0.8F), &where);
   }
 
-  // A task's brain: where in the head the slice lies, and whose heads these are.
-  struct Brain {
-    float width, height, scalp, bone, fluid, cortex, fold_depth, groove;
-    Blob front, back, inner, outer;
-    bool back_horns, third, split;
-  };
-
-  void draw_brain(Rng& draw) {
-    brain_.width = draw.uniform(0.62F, 0.82F);
-    brain_.height = brain_.width * draw.uniform(1.0F, 1.3F);
-    brain_.scalp = draw.log_uniform(0.015F, 0.05F);
-    brain_.bone = draw.log_uniform(0.02F, 0.07F);
-    brain_.fluid = draw.log_uniform(0.005F, 0.04F);
-    brain_.cortex = draw.uniform(0.06F, 0.13F);
-    brain_.fold_depth = draw.uniform(0.02F, 0.06F);
-    brain_.groove = draw.uniform(0.004F, 0.016F);
-    const auto place = [&](float x, float y, float rx, float ry, float turn, float rough) {
-      Blob blob;
-      blob.x = x * std::exp(0.2F * draw.normal());
-      blob.y = y + 0.06F * draw.normal();
-      blob.rx = rx * std::exp(0.3F * draw.normal());
-      blob.ry = ry * std::exp(0.25F * draw.normal());
-      blob.turn = turn + 0.25F * draw.normal();
-      blob.roughen(draw, rough);
-      return blob;
-    };
-    brain_.front = place(0.1F, -0.2F, 0.05F, 0.16F, 0.3F, 0.16F);
-    brain_.back = place(0.15F, 0.3F, 0.05F, 0.15F, -0.35F, 0.16F);
-    brain_.inner = place(0.17F, 0.08F, 0.09F, 0.15F, 0.3F, 0.08F);
-    brain_.outer = place(0.31F, 0.0F, 0.06F, 0.17F, 0.2F, 0.1F);
-    brain_.back_horns = draw.chance(0.7F);
-    brain_.third = draw.chance(0.6F);
-    brain_.split = draw.chance(0.85F);
-  }
-
-  static Blob varied(Blob blob, Rng& rng, float spread) {
-    blob.rx *= std::exp(spread * rng.normal());
-    blob.ry *= std::exp(0.6F * spread * rng.normal());
-    blob.x += 0.012F * rng.normal();
-    blob.y += 0.02F * rng.normal();
-    for (auto& term : blob.cosine) term += 0.02F * rng.normal();
-    return blob;
-  }
-
-  void brain(Canvas& canvas, Rng rng) const {
-    Blob head;
-    head.rx = brain_.width * std::exp(0.04F * rng.normal());
-    head.ry = brain_.height * std::exp(0.04F * rng.normal());
-    head.roughen(rng, 0.02F);
-    const float bone = brain_.scalp + brain_.bone * std::exp(0.15F * rng.normal());
-    paint_blob(canvas, head, kPaintSkin, kSkull);
-    paint_blob(canvas, head.shrunk(brain_.scalp), kPaintBone, kSkull);
-    paint_blob(canvas, head.shrunk(bone), kPaintFluid, kBrainFluid);
-    const Blob brain = head.shrunk(bone + brain_.fluid * std::exp(0.4F * rng.normal()));
-    const Plane fold = fractal(rng.fork(1), canvas.size(), folds_, 1);
-    const auto surface = brain.field();
-    paint_blob(canvas, brain, kPaintGrey, kGrey);
-    // White matter reaches into the folds; furrows run in from the surface, where the field crosses zero.
-    const float cortex = brain_.cortex, depth = brain_.fold_depth, groove = brain_.groove;
-    canvas.paint(brain.box(), kPaintWhite, kWhite, [&, surface](float x, float y, size_t i) {
-      return surface(x, y) - cortex + depth * fold[i];
-    });
-    canvas.paint(brain.box(), kPaintFluid, kBrainFluid, [&, surface](float x, float y, size_t i) {
-      const float inside = surface(x, y), line = groove - 0.06F * std::fabs(fold[i] + 0.3F);
-      return std::min(std::min(line, cortex + 0.01F - inside), inside);
-    });
-    const Labels any = labels_of({kGrey, kWhite});
-    if (brain_.split) {
-      const Stroke gap{0, -1, 0.008F, 0, -0.4F, 0.005F}, gap_back{0, 0.45F, 0.005F, 0, 1, 0.008F};
-      canvas.paint(gap.box(), kPaintFluid, kBrainFluid, gap, &any);
-      canvas.paint(gap_back.box(), kPaintFluid, kBrainFluid, gap_back, &any);
-    }
-    // Ventricles widen with age: by far the most variable part.
-    const float wide = std::exp(0.35F * rng.normal());
-    Blob inner = varied(brain_.inner, rng, 0.08F), outer = varied(brain_.outer, rng, 0.1F);
-    Blob front = varied(brain_.front, rng, 0.12F), back = varied(brain_.back, rng, 0.2F);
-    front.rx *= wide;
-    back.rx *= wide;
-    front.x *= std::sqrt(wide);
-    for (int side = 0; side < 2; ++side) {
-      const auto turned = [&](const Blob& blob) {
-        return varied(side == 0 ? blob : blob.mirrored(), rng, 0.04F);
-      };
-      paint_blob(canvas, turned(inner), kPaintNuclei, kNuclei, &any);
-      paint_blob(canvas, turned(outer), kPaintNuclei, kNuclei, &any);
-      paint_blob(canvas, turned(front), kPaintFluid, kFluid);
-      if (brain_.back_horns) paint_blob(canvas, turned(back), kPaintFluid, kFluid);
-    }
-    if (brain_.third) {
-      const Stroke third{0, -0.02F, 0.012F * wide, 0, 0.14F, 0.01F * wide};
-      canvas.paint(third.box(), kPaintFluid, kFluid, third);
-    }
-  }
-
   void organ(Canvas& canvas, Rng rng) const {
     // Layers or lumps around, then the organ over most of the picture.
     for (int k = 0; k < 5; ++k) {
@@ -312,7 +204,7 @@ class Lesions final : public Family {
   Site site_;
   Brain brain_{};
   int count_, few_, decoys_, hairs_;
-  float size_, ragged_, folds_;
+  float size_, ragged_;
   bool has_rim_, has_core_, has_oedema_;
 };
 

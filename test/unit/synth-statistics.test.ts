@@ -3,9 +3,9 @@ import t from 'tap';
 import { type SyntheticTask, synthesize } from '../../lib/synthesize.js';
 import { area, bestThreshold, coarsen, dice, mean, median, overlap, share } from '../helpers/synthetic.js';
 
-const TASKS = 240;
+const TASKS = 200;
 const tasks: SyntheticTask[] = [];
-for (let task = 0; task < TASKS; task++) tasks.push(await synthesize({ seed: 5, task, size: 64, count: 5 }));
+for (let task = 0; task < TASKS; task++) tasks.push(await synthesize({ seed: 5, task, size: 64, count: 4 }));
 const areas = tasks.map(({ subjects }) => mean(subjects.map(({ mask }) => area(mask))));
 
 t.test('masks are neither empty nor nearly everything', async (t) => {
@@ -60,7 +60,7 @@ t.test('warps do not fold', async (t) => {
 t.test('sizes show the same task', async (t) => {
   for (const size of [128, 256]) {
     const scores: number[] = [];
-    for (let task = 0; task < 40; task++) {
+    for (let task = 0; task < 24; task++) {
       const large = await synthesize({ seed: 5, task, size, count: 2 });
       large.subjects.forEach(({ mask }, i) => {
         scores.push(dice(coarsen(mask, size, size / 64), tasks[task]!.subjects[i]!.mask));

@@ -35,7 +35,7 @@ class Canvas {
   // Paints where inside(x, y) is positive: a distance to the border in the task's
   // frame, which makes that border smooth. It may ask for the pixel's number as
   // well: inside(x, y, i). `clip`: only over these labels.
-  // Where the look's paint adds, labels are bits and `label` is or-ed in.
+  // Where the paint adds, or the look says so, labels are bits and `label` is or-ed in.
   template <class Inside>
   void paint(const Box& box, int paint, int label, const Inside& inside, const Labels* clip = nullptr);
 
@@ -119,7 +119,7 @@ void Canvas::paint(const Box& box, int paint, int label, const Inside& inside, c
           value += share * (chosen.add ? shade(chosen, i, c) : shade(chosen, i, c) - value);
         }
         if (label >= 0 && cover[k] >= 0.5F) {
-          labels_[i] = static_cast<uint8_t>(chosen.add ? labels_[i] | label : label);
+          labels_[i] = static_cast<uint8_t>(chosen.add || look_.bits ? labels_[i] | label : label);
         }
       }
     }

@@ -1,159 +1,126 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { type Evaluated, type EvaluationTask, evaluateStore } from '../dataset/evaluate-store.js';
 import { importDataset } from '../dataset/import-dataset.js';
-import { deepestPoint, looseBox, tightBox } from '../dataset/prompts-from-mask.js';
 import { Random } from '../dataset/random.js';
-import { ScoreTable } from '../dataset/score-table.js';
-import { drawShapes, SHAPE_LABELS } from '../dataset/shapes.js';
+import type { SliceEntry } from '../dataset/slice-index.js';
 import { SliceStore } from '../dataset/slice-store.js';
-import { SliceStoreWriter } from '../dataset/slice-store-writer.js';
-import type { SplitName } from '../dataset/split.js';
-import { contactSheet, type OverlayOptions } from '../image/index.js';
-import type { ModelConfig } from '../load-options.js';
-import { distribution } from '../metrics.js';
-import { packageRoot } from '../package-root.js';
-import type { Prompts } from '../prompts.js';
+import { contactSheet, type OverlayOptions, type Uint8Image, writeImage, writeMask } from '../image/index.js';
+import { distribution, overlap } from '../metrics.js';
 import type { Segmenter } from '../segmenter.js';
-import type { TrainOptions } from '../train-options.js';
-import type { TrainStep } from '../training.js';
+import { synthesize } from '../synthesize.js';
 import type { CommandContext } from './context.js';
 import { loadSegmenter, type RuntimeFlags } from './model-options.js';
-import { duration } from './progress.js';
-import { followTraining } from './train.js';
+import { type ModelFlags, resolveModel } from './resolve-model.js';
 
-export interface DemoFlags extends RuntimeFlags {
+export interface DemoFlags extends RuntimeFlags, ModelFlags {
   out: string;
   data?: string;
-  seconds?: number;
   seed: number;
 }
 
-const SCENES: Record<SplitName, number> = { train: 600, val: 20, test: 24 };
-/** Smaller than `tiny`, and enough for shapes: what two cores can teach in a minute. */
-const DEMO_MODEL: ModelConfig = {
-  image_size: 96,
-  patch_size: 8,
-  embed_dim: 96,
-  depth: 3,
-  num_heads: 4,
-  global_attn_indexes: [0, 1, 2],
-  window_size: 12,
-  prompt_embed_dim: 64,
-  decoder_mlp_dim: 128,
-  decoder_num_heads: 4,
-  iou_head_hidden_dim: 64,
-};
-/**
- * First steps, with the Dice loss alone: the focal loss, a mean over all pixels,
- * would teach a new model to call everything background before it learns more.
- * Their speed tells how many steps fit into the time given.
- */
-const FIRST_STEPS = 60;
-/** How long to train where nobody says; on a busy machine longer, for below LEAST_STEPS the model knows nothing yet. */
-const SECONDS = 60;
-const LEAST_STEPS = 500;
-const MOST_SECONDS = 300;
-/** How far outside the object a hand-drawn box may lie, as a share of the picture. */
-const BOX_SLACK = 0.02;
-const ROWS = 6;
+interface Picture {
+  readonly name: string;
+  readonly image: Uint8Image;
+  readonly mask: { readonly data: Uint8Array; readonly width: number; readonly height: number };
+}
 
-/** Makes data, trains on it, tries the model out, draws a picture of it. */
+/** Examples that define a task, and pictures to try it on. */
+interface DemoTask {
+  readonly name: string;
+  readonly examples: readonly Picture[];
+  readonly queries: readonly Picture[];
+}
+
+const EXAMPLES = 8;
+const QUERIES = 6;
+const SIZE = 256;
+/** What the demo paints: the first task of each of these kinds, whatever the model makes of it. */
+const FAMILIES = ['anatomy', 'cells', 'lesions'];
+/** A world that no training has drawn tasks from. */
+const WORLD = 0x64656d6f;
+/** The baselines that the result stands beside. */
+const BASELINES = { 'nearest mask': 'copy', threshold: 'threshold' } as const;
+
+/** Defines tasks by eight examples each, checks them, tries them on new pictures, and shows what came out. */
 export async function runDemo(flags: DemoFlags, context: CommandContext): Promise<void> {
-  const { signal, progress, say } = context;
+  const { signal, say } = context;
   const out = path.resolve(flags.out);
   await mkdir(out, { recursive: true });
   say(
     flags.data === undefined
-      ? '1. Drawing shapes to learn from ...'
+      ? `1. Painting ${FAMILIES.length} tasks that the model has never seen: ${EXAMPLES} examples and ${QUERIES} new pictures of each ...`
       : `1. Cutting slices from ${flags.data} ...`,
   );
-  const storePath = path.join(out, 'store');
-  if (flags.data === undefined) await drawStore(storePath, flags.seed, context);
-  else await importVolumes(flags.data, storePath, context);
-  const store = await SliceStore.open(storePath);
-  const segmenter = await loadSegmenter({ config: DEMO_MODEL }, flags, context);
+  const tasks =
+    flags.data === undefined
+      ? await paintTasks(flags.seed, signal)
+      : await cutTasks(flags.data, path.join(out, 'store'), flags.seed, context);
+  const segmenter = await loadSegmenter(await resolveModel(flags), flags, context);
   try {
-    const { parameters, device } = segmenter.info;
+    const { variant, parameters, device } = segmenter.info;
     say(
-      `2. Training a new model (${(parameters / 1e6).toFixed(1)} million weights, ${device}) for ${flags.seconds === undefined ? 'about ' : ''}${duration(flags.seconds ?? SECONDS)} ...`,
+      `2. Defining each task by its examples, without training (${variant}, ${(parameters / 1e6).toFixed(1)} million weights, ${device}) ...`,
     );
-    const trained = await trainFor(segmenter, storePath, path.join(out, 'run'), flags, context);
-    signal.throwIfAborted();
-    say('3. Segmenting what it has not seen, from boxes and from single clicks ...');
-    progress.start('predict', 1);
-    const { table, picks } = await tryOut(segmenter, store, flags, context);
-    progress.stop();
+    const results: TriedTask[] = [];
+    const sheet: OverlayOptions[] = [];
+    for (const task of tasks) {
+      signal.throwIfAborted();
+      await keepExamples(path.join(out, 'support', task.name), task);
+      const report = await tryTask(segmenter, task, sheet, context);
+      results.push(report);
+      say(
+        `   ${task.name}: ${report.expected === null ? '' : `expected Dice ${report.expected.toFixed(2)} from leaving out examples, `}by ${report.recipe}`,
+      );
+    }
     const picture = path.join(out, 'demo.png');
-    await drawSheet(picture, store, picks);
-    say(`\n${table.markdown('Dice against the truth')}\n`);
-    context.line({
-      picture,
-      model: trained.file,
-      steps: trained.steps,
-      seconds: trained.seconds,
-      scores: table.rows(),
+    await contactSheet(picture, sheet, {
+      columns: 5,
+      title: 'gmiseg demo: two of eight examples, then new pictures',
     });
-    say(nextSteps(picture, path.join(flags.out, 'run'), flags.data === undefined));
+    say(`\n3. On pictures that were not among the examples:\n\n${tableOf(results)}\n`);
+    context.line({ picture, tasks: results });
+    say(nextSteps(picture, path.join(flags.out, 'support', tasks[0]!.name)));
   } finally {
     await segmenter.close();
-    await store.close();
   }
 }
 
-async function drawStore(
-  target: string,
-  seed: number,
-  { signal, progress, commandLine }: CommandContext,
-): Promise<void> {
-  const random = new Random(seed);
-  const writer = await SliceStoreWriter.create(target, { overwrite: true });
-  try {
-    writer.describe('shapes', SHAPE_LABELS);
-    const total = SCENES.train + SCENES.val + SCENES.test;
-    progress.start('draw', total);
-    for (const split of ['train', 'val', 'test'] as const) {
-      for (let at = 0; at < SCENES[split]; at++) {
-        signal.throwIfAborted();
-        const { size, image, mask, labels } = drawShapes(random);
-        await writer.add({
-          dataset: 'shapes',
-          subject: `${split}-${at}`,
-          axis: 2,
-          index: 0,
-          spacing: null,
-          height: size,
-          width: size,
-          channels: 1,
-          modality: 'drawing',
-          split,
-          labels,
-          image,
-          mask,
-        });
-        progress.update(writer.count);
-      }
+async function paintTasks(seed: number, signal: AbortSignal): Promise<DemoTask[]> {
+  const tasks: DemoTask[] = [];
+  for (const family of FAMILIES) {
+    for (let number = 0; ; number++) {
+      const request = { seed: WORLD + seed, task: number, signal };
+      const { traits } = await synthesize({ ...request, size: 32 });
+      if (traits.family !== family || traits.border) continue;
+      const { subjects } = await synthesize({ ...request, size: SIZE, count: 3 * (EXAMPLES + QUERIES) });
+      const pictures = subjects
+        .filter(({ mask }) => mask.includes(1))
+        .slice(0, EXAMPLES + QUERIES)
+        .map(
+          ({ image, mask }, at): Picture => ({
+            name: `${family}-${String(at + 1).padStart(2, '0')}`,
+            image: { data: image, width: SIZE, height: SIZE, channels: traits.channels },
+            mask: { data: mask, width: SIZE, height: SIZE },
+          }),
+        );
+      tasks.push({
+        name: `${family}-${traits.target.replaceAll(' ', '-')}`,
+        examples: pictures.slice(0, EXAMPLES),
+        queries: pictures.slice(EXAMPLES),
+      });
+      break;
     }
-    await writer.finish({
-      command: commandLine,
-      created: new Date().toISOString(),
-      gmiseg: packageRoot().version,
-      source: 'drawn shapes',
-      options: { seed, scenes: SCENES },
-    });
-  } catch (error) {
-    await writer.abort();
-    throw error;
-  } finally {
-    progress.stop();
   }
+  return tasks;
 }
 
-async function importVolumes(
+/** One task a label; examples from the training subjects, queries from those held back. */
+async function cutTasks(
   data: string,
   out: string,
+  seed: number,
   { signal, progress, commandLine }: CommandContext,
-): Promise<void> {
+): Promise<DemoTask[]> {
   await importDataset({
     layout: 'nnunet',
     source: data,
@@ -170,185 +137,132 @@ async function importVolumes(
     },
   });
   progress.stop();
+  const store = await SliceStore.open(out);
+  try {
+    const random = new Random(seed);
+    const values = new Set(store.slices.flatMap(({ labels }) => Object.keys(labels).map(Number)));
+    const tasks: DemoTask[] = [];
+    for (const value of [...values].sort((a, b) => a - b)) {
+      const showing = (test: boolean): SliceEntry[] =>
+        random.shuffle(
+          store.slices.filter(({ labels, split }) => (labels[value] ?? 0) > 0 && (split === 'test') === test),
+        );
+      const examples = await readAll(store, value, showing(false).slice(0, EXAMPLES));
+      const queries = await readAll(store, value, showing(true).slice(0, QUERIES));
+      if (examples.length === 0 || queries.length === 0) continue;
+      const name = store.labelName(store.slices[0]!.dataset, value);
+      tasks.push({ name: name.replaceAll(/[^\p{L}\p{N}]+/gu, '-'), examples, queries });
+    }
+    return tasks;
+  } finally {
+    await store.close();
+  }
 }
 
-/** Trains for about the seconds given: the first steps, then as many as fit, so that the learning rate can fall to the end. */
-async function trainFor(
+async function readAll(store: SliceStore, value: number, entries: readonly SliceEntry[]): Promise<Picture[]> {
+  return await Promise.all(
+    entries.map(async (entry) => {
+      const { image, mask } = await store.read(entry);
+      const { width, height, channels, subject, index } = entry;
+      return {
+        name: `${subject}-${index}`,
+        image: { data: image, width, height, channels },
+        mask: { data: Uint8Array.from(mask, (label) => (label === value ? 1 : 0)), width, height },
+      };
+    }),
+  );
+}
+
+/** The examples as files, so that the commands that the demo ends with can be typed as they are. */
+async function keepExamples(folder: string, { examples, queries }: DemoTask): Promise<void> {
+  if ((await stat(path.join(folder, 'images')).catch(() => null)) !== null) {
+    for (const part of ['images', 'masks', 'new'])
+      await rm(path.join(folder, part), { recursive: true, force: true });
+  }
+  for (const part of ['images', 'masks', 'new']) await mkdir(path.join(folder, part), { recursive: true });
+  for (const { name, image, mask } of examples) {
+    await writeImage(path.join(folder, 'images', `${name}.png`), image);
+    await writeMask(path.join(folder, 'masks', `${name}.png`), mask);
+  }
+  for (const { name, image } of queries) await writeImage(path.join(folder, 'new', `${name}.png`), image);
+}
+
+interface TriedTask {
+  readonly task: string;
+  readonly recipe: string;
+  /** Dice to expect, from leaving out examples. */
+  readonly expected: number | null;
+  /** Dice on each new picture: of the task, and of the baselines. */
+  readonly dice: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Mean Dice against the truth. */
+function tableOf(results: readonly TriedTask[]): string {
+  const columns = ['from examples', ...Object.keys(BASELINES)];
+  const rows = [
+    ['task', ...columns],
+    ...results.map(({ task, dice }) => [
+      task,
+      ...columns.map((column) => distribution(dice[column] ?? []).mean.toFixed(3)),
+    ]),
+  ];
+  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
+  const lines = rows.map((row) =>
+    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  '),
+  );
+  return `Mean Dice against the truth (${results[0]!.dice['from examples']!.length} pictures each)\n${lines.map((line) => `  ${line}`).join('\n')}`;
+}
+
+async function tryTask(
   segmenter: Segmenter,
-  store: string,
-  run: string,
-  flags: DemoFlags,
-  context: CommandContext,
-): Promise<{ file: string; steps: number; seconds: number }> {
-  await removeRun(run);
-  const firstRun = path.join(run, 'first-steps');
-  const common: Omit<TrainOptions, 'out'> = {
-    train: 'all',
-    seed: flags.seed,
-    batchSize: 8,
-    // Encoding is most of the work: ask for several objects of each picture.
-    promptsPerImage: 3,
-    learningRate: 1e-3,
-    warmupSteps: 20,
-    iouWeight: 0.1,
-    boxShare: 0.6,
-    pointsShare: 0.4,
-    bothShare: 0,
-    refineShare: 0,
-    validateEvery: 0,
-    validateSamples: 0,
-    keepCheckpoints: 1,
-    // Boxes as loose as those that it is tried with.
-    boxOffset: 1024 * BOX_SLACK,
-  };
-  const wanted = flags.seconds ?? SECONDS;
-  const most = flags.seconds === undefined ? MOST_SECONDS : 1.5 * flags.seconds;
-  const started = performance.now();
-  const seconds = (): number => (performance.now() - started) / 1000;
-  const times: number[] = [];
-  await followTraining(
-    segmenter.train(store, {
-      ...common,
-      out: firstRun,
-      steps: FIRST_STEPS,
-      checkpointEvery: FIRST_STEPS,
-      schedule: 'constant',
-      focalWeight: 0,
-      maxMinutes: wanted / 60,
-    }),
-    FIRST_STEPS,
-    { ...context, line: (report) => times.push((report as TrainStep & { ms: number }).ms) },
-    'first steps',
-  );
-  context.signal.throwIfAborted();
-  // The very first steps are slow: memory is claimed, threads start.
-  const perStep = distribution(times.slice(Math.min(FIRST_STEPS / 3, times.length - 1))).median / 1000;
-  const fitting = Math.round((wanted - seconds()) / perStep);
-  const steps = Math.max(1, flags.seconds === undefined ? Math.max(LEAST_STEPS, fitting) : fitting);
-  const summary = await followTraining(
-    segmenter.train(store, {
-      ...common,
-      out: run,
-      steps,
-      seed: flags.seed + 1,
-      warmupSteps: Math.min(20, steps),
-      checkpointEvery: steps,
-      maxMinutes: Math.max(1, most - seconds()) / 60,
-    }),
-    steps,
-    context,
-  );
-  await rm(firstRun, { recursive: true, force: true });
-  return { file: summary.file, steps: summary.steps + FIRST_STEPS, seconds: seconds() };
-}
-
-/** Removes the run of an earlier demo, and nothing that does not look like one. */
-async function removeRun(run: string): Promise<void> {
-  for (const folder of [path.join(run, 'first-steps'), run]) {
-    if ((await stat(path.join(folder, 'metrics.jsonl')).catch(() => null)) !== null) {
-      await rm(folder, { recursive: true, force: true });
+  { name, examples, queries }: DemoTask,
+  sheet: OverlayOptions[],
+  { signal, progress }: CommandContext,
+): Promise<TriedTask> {
+  progress.start(name, 1);
+  using task = await segmenter.defineTask(examples, { signal });
+  const report = await task.check({ signal });
+  const scores: Record<string, number[]> = { 'from examples': [] };
+  for (const { image, mask } of examples.slice(0, 2)) {
+    sheet.push({ image, mask, caption: `example: ${name}` });
+  }
+  for (const [at, query] of queries.entries()) {
+    progress.update(at / queries.length, query.name);
+    const { masks, width, height } = await task.predict(query.image, { signal });
+    const { dice } = overlap(masks, query.mask.data);
+    scores['from examples']!.push(dice);
+    if (at < 3) {
+      sheet.push({
+        image: query.image,
+        mask: { data: masks, width, height },
+        truth: query.mask,
+        caption: `Dice ${dice.toFixed(2)}`,
+        names: { mask: 'prediction', truth: 'truth' },
+      });
     }
   }
-}
-
-interface Pick {
-  readonly truth: Evaluated;
-  readonly byPrompt: Readonly<Record<string, Evaluated>>;
-}
-
-async function tryOut(
-  segmenter: Segmenter,
-  store: SliceStore,
-  { seed }: DemoFlags,
-  { signal, progress }: CommandContext,
-): Promise<{ table: ScoreTable; picks: Pick[] }> {
-  const random = new Random(seed + 1);
-  const table = new ScoreTable();
-  const tasks = new Map<EvaluationTask['truth'], Record<string, Evaluated>>();
-  const results = evaluateStore(segmenter, store, {
-    prompts: (task) => promptsFor(task, random),
-    signal,
-    onProgress: (done, total) => progress.update(done / Math.max(1, total), `${done} of ${total} slices`),
-  });
-  for await (const result of results) {
-    const { entry } = result.slice;
-    table.add(store.labelName(entry.dataset, result.label), result.prompt, result.dice);
-    const known = tasks.get(result.truth) ?? {};
-    known[result.prompt] = result;
-    tasks.set(result.truth, known);
+  for (const [title, engine] of Object.entries(BASELINES)) {
+    using baseline = await segmenter.defineTask(examples, { engine, signal });
+    const own: number[] = [];
+    for (const query of queries) {
+      const { masks } = await baseline.predict(query.image, { signal });
+      own.push(overlap(masks, query.mask.data).dice);
+    }
+    scores[title] = own;
   }
-  const all = [...tasks.values()].flatMap((byPrompt): Pick[] => {
-    const [truth] = Object.values(byPrompt);
-    return truth === undefined ? [] : [{ truth, byPrompt }];
-  });
-  return { table, picks: choosePicks(all) };
+  progress.stop();
+  const [label] = report.labels;
+  return { task: name, recipe: label?.recipe ?? '', expected: label?.dice ?? null, dice: scores };
 }
 
-/** A box as a hand draws it, and a click in the middle. */
-function promptsFor({ slice, label }: EvaluationTask, random: Random): Record<string, Prompts | null> {
-  const { width, height } = slice.entry;
-  const pixels = { data: slice.mask, width, height };
-  const tight = tightBox(pixels, label);
-  const point = deepestPoint(pixels, label);
-  const slack = BOX_SLACK * Math.max(width, height);
-  return {
-    box: tight === null ? null : { box: looseBox(tight, pixels, slack, random) },
-    click: point === null ? null : { points: [point] },
-  };
-}
-
-/** Typical results, not the best: evenly spread over the ranking, the labels in turn. */
-function choosePicks(all: readonly Pick[]): Pick[] {
-  const labels = [...new Set(all.map(({ truth }) => truth.label))];
-  const share = Math.max(1, Math.floor(ROWS / labels.length));
-  return labels.flatMap((label) => {
-    const ranked = all
-      .filter(({ truth }) => truth.label === label)
-      .sort((a, b) => (a.byPrompt.box?.dice ?? 0) - (b.byPrompt.box?.dice ?? 0));
-    const count = Math.min(share, ranked.length);
-    return Array.from(
-      { length: count },
-      (_, at) => ranked[Math.floor(((at + 0.5) * ranked.length) / count)] as Pick,
-    );
-  });
-}
-
-/** Rows of: image, box and its answer, click and its answer, truth. */
-async function drawSheet(file: string, store: SliceStore, picks: readonly Pick[]): Promise<void> {
-  const items = picks.flatMap(({ truth: { slice, label, truth }, byPrompt }): OverlayOptions[] => {
-    const { width, height, channels, dataset } = slice.entry;
-    const image = { data: slice.image, width, height, channels };
-    const answer = (name: string): OverlayOptions => {
-      const result = byPrompt[name];
-      if (result === undefined) return { image, caption: `no ${name}` };
-      const { box, points = [] } = result.prompts;
-      return {
-        image,
-        mask: { data: result.mask, width, height },
-        boxes: box === undefined ? [] : [box],
-        points: points.map(({ x, y, label: side = 1 }) => ({ x, y, label: side })),
-        caption: `from a ${name}: Dice ${result.dice.toFixed(2)}`,
-      };
-    };
-    return [
-      { image, caption: 'image' },
-      answer('box'),
-      answer('click'),
-      { image, mask: { data: truth, width, height }, caption: `truth: ${store.labelName(dataset, label)}` },
-    ];
-  });
-  await contactSheet(file, items, { columns: 4, title: 'gmiseg demo: new images, one typical result a row' });
-}
-
-function nextSteps(picture: string, run: string, shapes: boolean): string {
+function nextSteps(picture: string, support: string): string {
   return [
-    `Look at ${picture}: image, box and answer, click and answer, truth.`,
+    `Look at ${picture}: examples on the left, new pictures with prediction and truth beside them.`,
     '',
-    'This model was made here, in a minute, and knows little. With your own images:',
-    `  npx gmiseg predict --model ${run} --image YOUR.png --box x0,y0,x1,y1 --out masks/ --overlay`,
-    '  npx gmiseg import --layout nnunet --in YOUR_DATASET --out stores/mine',
-    '  npx gmiseg train --data stores/mine --checkpoint sam_vit_b.pth --out runs/mine',
-    '  npx gmiseg predict --model runs/mine --image scan.nii.gz --slice 40 --point 88,120 --out masks/',
-    ...(shapes ? ['  npx gmiseg demo --data YOUR_NNUNET_FOLDER     (this demo on your own volumes)'] : []),
+    'With your own images: put some into FOLDER/images and their masks, under the same names, into FOLDER/masks.',
+    `(${support} is such a folder; its new pictures are in ${support}/new.)`,
+    `  npx gmiseg task check --support ${support}                    (how well will it do? which examples do not fit?)`,
+    `  npx gmiseg predict --support ${support} --image ${support}/new --out masks/ --overlay`,
+    '  npx gmiseg demo --data YOUR_NNUNET_FOLDER                     (this demo on your own volumes)',
   ].join('\n');
 }

@@ -1,11 +1,17 @@
-import path from 'node:path';
+import { availableParallelism } from 'node:os';
 import type { Command } from 'commander';
+import type { ImportSettings } from '../dataset/import-plan.js';
+import type { ImportProgress } from '../dataset/import-progress.js';
 import { LAYOUTS } from '../dataset/layouts/layout-options.js';
 import { SLICE_POLICIES, type SlicePolicy } from '../dataset/slicing.js';
 import { SPLIT_RULES, type SplitRule } from '../dataset/split.js';
 import type { Axis, IntensityWindow } from '../image/index.js';
+import { parseOrientation } from '../image/orientation.js';
 import { define } from './context.js';
+import { describeImport, describeReport } from './import-report.js';
+import { readLabelFile } from './label-file.js';
 import { axes, decimal, integer, intensityWindow, labelNames, pattern } from './parsers.js';
+import { duration } from './progress.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
@@ -21,13 +27,21 @@ interface ImportFlags {
   testShare: number;
   seed: number;
   datasetName?: string;
-  channel: number | 'all';
-  window?: IntensityWindow;
+  channel: number | string;
+  window?: IntensityWindow | 'auto';
   labels?: Map<number, string>;
   subject?: RegExp;
   square: boolean;
   limit?: number;
   force?: boolean;
+  orient: string;
+  modality?: string;
+  annotator?: string;
+  suffix?: string;
+  workers: number;
+  verify?: boolean;
+  preview?: boolean;
+  resume?: boolean;
 }
 
 export function registerImport(program: Command, shell: Shell): void {
@@ -39,8 +53,11 @@ export function registerImport(program: Command, shell: Shell): void {
       `how the dataset lies on disk: ${LAYOUTS.join(', ')}`,
       oneOf('--layout', LAYOUTS),
     )
-    .requiredOption('--in <dir>', 'the dataset')
+    .requiredOption('--in <dir>', 'the dataset (layout csv: the list)')
     .requiredOption('--out <store>', 'the folder to write')
+    .option('--verify', 'check every case and write fingerprint.json into --out, but no store')
+    .option('--preview', 'also write preview.png, a sheet of examples with their masks')
+    .option('--resume', 'go on with an import that was stopped')
     .option(
       '--policy <name>',
       `which slices of a volume: ${SLICE_POLICIES.join(', ')}`,
@@ -69,14 +86,36 @@ export function registerImport(program: Command, shell: Shell): void {
     )
     .option('--seed <n>', 'seed of --split random', integer('--seed', 0), 0)
     .option('--dataset-name <name>', "the dataset's name in the store (default: the folder's name)")
-    .option('--channel <n|all>', 'which image channel of several', channel, 0)
+    .option('--channel <n|name|all>', 'which image channel of several, by number or name', channel, 0)
     .option(
       '--window <lo,hi|preset>',
-      'grey values that become black and white: LO,HI or a CT preset such as abdomen (default: percentiles of each volume)',
-      intensityWindow,
+      'grey values that become black and white: LO,HI, a CT preset such as abdomen, percentile, or auto (default): soft tissue for CT, else percentiles of each volume',
+      window,
     )
-    .option('--labels <grey=name,...>', 'what the greys of the masks mean (layout folders)', labelNames)
+    .option(
+      '--labels <value=name,...|file>',
+      'names of label values, or what the greys of mask pictures mean; a file may list them (JSON, TSV, a colour table)',
+      labels,
+    )
     .option('--subject <regex>', 'the first group of this pattern on a case id is its subject', pattern)
+    .option(
+      '--orient <axes>',
+      'turn volumes so that their axes point this way, for example RAS',
+      orientation,
+      'source',
+    )
+    .option('--modality <name>', 'modality of images whose layout names none, for example CT')
+    .option('--annotator <name>', 'whose masks (layout stare: ah or vk)')
+    .option(
+      '--suffix <list>',
+      'which images, in the order of the channels (layout bids), for example T1w,FLAIR',
+    )
+    .option(
+      '--workers <n>',
+      'threads that read cases; 0 reads in the main one',
+      integer('--workers', 0, 64),
+      defaultWorkers(),
+    )
     .option('--no-square', 'keep slices with unequal spacings as they are')
     .option('--limit <n>', 'only the first n cases', integer('--limit', 1))
     .option('--force', 'replace a store that is there already');
@@ -84,45 +123,65 @@ export function registerImport(program: Command, shell: Shell): void {
     command,
     shell,
     'gmiseg import --layout nnunet --in Dataset001_Heart --out stores/heart --policy mid-object',
-    async (flags, { progress, signal, commandLine, print, warn }) => {
-      const { importDataset } = await import('../dataset/import-dataset.js');
-      const summary = await importDataset({
+    async (flags, { json, progress, signal, commandLine, print, warn, fail }) => {
+      const settings: ImportSettings = {
         layout: flags.layout,
         source: flags.in,
-        out: flags.out,
         policy: flags.policy,
         axes: flags.axes,
         minArea: flags.minArea,
         split: { rule: flags.split, valEvery: flags.valEvery, testShare: flags.testShare, seed: flags.seed },
-        datasetName: flags.datasetName ?? path.basename(path.resolve(flags.in)),
         channel: flags.channel,
         square: flags.square,
-        overwrite: flags.force === true,
-        commandLine,
-        signal,
+        orientation: flags.orient,
+        workers: flags.workers,
+        ...(flags.datasetName === undefined ? {} : { datasetName: flags.datasetName }),
         ...(flags.window === undefined ? {} : { window: flags.window }),
         ...(flags.labels === undefined ? {} : { labels: flags.labels }),
         ...(flags.subject === undefined ? {} : { subject: flags.subject }),
         ...(flags.limit === undefined ? {} : { limit: flags.limit }),
-        onProgress: ({ done, total, caseId, slices }) => {
-          if (done === 0) progress.start('import', total);
-          progress.update(done, `${slices} slices, ${caseId}`);
+        ...(flags.modality === undefined ? {} : { modality: flags.modality }),
+        ...(flags.annotator === undefined ? {} : { annotator: flags.annotator }),
+        ...(flags.suffix === undefined
+          ? {}
+          : { suffixes: flags.suffix.split(',').map((name) => name.trim()) }),
+      };
+      const common = {
+        ...settings,
+        out: flags.out,
+        preview: flags.preview === true,
+        signal,
+        onProgress: ({ done, total, caseId, slices, rate, secondsLeft }: ImportProgress) => {
+          if (done === 0) progress.start(flags.verify === true ? 'verify' : 'import', total);
+          const left = secondsLeft === null ? '' : `${rate.toFixed(1)} MB/s, ${duration(secondsLeft)} left, `;
+          progress.update(done, `${left}${slices} slices, ${caseId}`);
         },
+      };
+      if (flags.verify === true) {
+        const { verifyDataset } = await import('../dataset/verify-dataset.js');
+        const report = await verifyDataset(common);
+        progress.stop();
+        print(report, json ? '' : describeReport(report));
+        if (!report.ok) fail();
+        return;
+      }
+      const { importDataset } = await import('../dataset/import-dataset.js');
+      const summary = await importDataset({
+        ...common,
+        overwrite: flags.force === true,
+        resume: flags.resume === true,
+        commandLine,
       });
       progress.stop();
       for (const warning of summary.warnings) warn(warning);
-      const sides = Object.entries(summary.splits)
-        .map(([name, { subjects, slices }]) => `  ${name.padEnd(5)} ${slices} slices of ${subjects} subjects`)
-        .join('\n');
-      const labels = summary.labels
-        .map(({ name, value, slices }) => `  ${value} ${name}: ${slices} slices`)
-        .join('\n');
-      print(
-        summary,
-        `${summary.store}: ${summary.slices} slices of ${summary.cases} cases (dataset "${summary.dataset}")\n${sides}\nlabels\n${labels}\nNext: gmiseg train --data ${summary.store} --out runs/first`,
-      );
+      print(summary, json ? '' : describeImport(summary));
     },
   );
+}
+
+/** As many as help, and leave the machine usable: reading is bound by unpacking and cutting. */
+function defaultWorkers(): number {
+  return Math.min(4, availableParallelism());
 }
 
 function oneOf(flag: string, names: readonly string[]): (text: string) => string {
@@ -132,6 +191,23 @@ function oneOf(flag: string, names: readonly string[]): (text: string) => string
   };
 }
 
-function channel(text: string): number | 'all' {
-  return text === 'all' ? 'all' : integer('--channel', 0)(text);
+function channel(text: string): number | string {
+  return /^-?\d/.test(text) ? integer('--channel', 0)(text) : text;
+}
+
+function labels(text: string): Map<number, string> {
+  return text.includes('=') ? labelNames(text) : readLabelFile(text);
+}
+
+function window(text: string): IntensityWindow | 'auto' {
+  return text === 'auto' ? text : intensityWindow(text);
+}
+
+function orientation(text: string): string {
+  if (text === 'source') return text;
+  try {
+    return parseOrientation(text);
+  } catch (error) {
+    throw new UsageError(`--orient ${text}: ${(error as Error).message}, or source.`);
+  }
 }

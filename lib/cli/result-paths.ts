@@ -15,11 +15,12 @@ export interface WorkItem {
   readonly overlay: string;
 }
 
-const RESULT_ENDING = /\.(png|nii|nii\.gz)$/i;
+const RESULT_ENDING = /\.(png|nii|nii\.gz|nrrd|mha|dcm)$/i;
 
 /**
  * What --image and --out mean together: a file, or every picture and volume of a
- * folder; results keep the base name, PNG for a picture and NIfTI for a volume.
+ * folder; results keep the base name, PNG for a picture and NIfTI for a volume. A
+ * folder of DICOM files is one volume. A named file may be .nrrd, .mha or .dcm too.
  * `skipped` are files of the folder that are neither. Throws where a result would
  * replace an input, or two inputs share a result.
  */
@@ -37,16 +38,17 @@ export async function planResults(
       },
     );
   }
-  const inputs = there.isDirectory() ? await imagesIn(image) : { files: [image], skipped: [] };
+  const folder = there.isDirectory() && (await sniffFormat(image).catch(() => null)) !== 'dicom';
+  const inputs = folder ? await imagesIn(image) : { files: [image], skipped: [] };
   if (inputs.files.length === 0) {
     throw new GmisegError('ERR_IMAGE_NOT_FOUND', `--image ${image} holds no picture and no volume.`, {
       details: { path: image },
     });
   }
-  const toFile = !there.isDirectory() && RESULT_ENDING.test(out) && !(await isFolder(out));
+  const toFile = !folder && RESULT_ENDING.test(out) && !(await isFolder(out));
   if (!toFile && (await stat(out).catch(() => null))?.isFile() === true) {
     throw new UsageError(
-      `--out ${out} is a file; name a folder${there.isDirectory() ? '' : ', or a .png (picture) or .nii.gz (volume) file'}.`,
+      `--out ${out} is a file; name a folder${folder ? '' : ', or a .png (picture) or .nii.gz (volume) file'}.`,
     );
   }
   const items: WorkItem[] = [];
@@ -55,7 +57,7 @@ export async function planResults(
     const base = baseName(input);
     if (toFile && isVolume === /\.png$/i.test(out)) {
       throw new UsageError(
-        `--out ${out}: the mask of a ${isVolume ? 'volume is .nii or .nii.gz' : 'picture is .png'}.`,
+        `--out ${out}: the mask of a ${isVolume ? 'volume is .nii, .nii.gz, .nrrd, .mha or (of a DICOM series) .dcm' : 'picture is .png'}.`,
       );
     }
     const ending = isVolume ? (/\.nii$/i.test(input) ? '.nii' : '.nii.gz') : '.png';

@@ -1,21 +1,37 @@
+import type { IntensityWindow } from '../image/intensity.js';
+import type { SplitName } from './split.js';
+
 /** What a dataset layout yields: one labelled image or volume, still on disk. */
 export interface DatasetCase {
   /** Unique in the dataset: `patient001_frame01`. */
   readonly id: string;
   /** Whose image it is; a split never puts one subject on two sides: `patient001`. */
   readonly subject: string;
-  /** One file per channel, in the order of the channels. */
+  /**
+   * One file per channel, in the order of the channels; or one file whose frames are the channels, as many as
+   * `modality` has names. A folder is a DICOM series.
+   */
   readonly imagePaths: readonly string[];
   readonly labelPath: string;
-  /** One name per file of `imagePaths`: `cine-MRI`, `CT`, `RGB`; '' where nobody said. */
+  /** One name per channel: `cine-MRI`, `CT`, `RGB`; '' where nobody said. */
   readonly modality: readonly string[];
+  /** Image and label are arrays of these names in one .npz or .h5 file, slices first. */
+  readonly arrays?: { readonly image: string; readonly label: string };
+  /** Channels (by number) that may lie on a grid of their own and are resampled to the mask's. */
+  readonly resample?: readonly number[];
+  /** What the layout knows of the intensities; the user's own window goes first. */
+  readonly window?: IntensityWindow;
+  /** The side that the dataset's makers put the subject on; it goes before the split rule. */
+  readonly split?: SplitName;
+  /** What else is known of the scan, for reports: cardiac phase, diagnosis. */
+  readonly notes?: Readonly<Record<string, string>>;
 }
 
 /** A labelled dataset on disk, opened but not read. */
 export interface DatasetFolder {
   readonly layout: string;
   readonly path: string;
-  /** Label value to name, background left out. */
+  /** Label value to name, background left out. Values without a name may be named by the files themselves. */
   readonly labels: ReadonlyMap<number, string>;
   /** Named unions of label values (nnU-Net regions); often empty. */
   readonly regions: ReadonlyMap<string, readonly number[]>;

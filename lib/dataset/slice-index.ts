@@ -24,6 +24,9 @@ const sliceEntry = z.object({
   file: z.string(),
   image: z.string(),
   mask: z.string(),
+  /** Where i, j and k of the stored volume point (`LPS`), and where those of the source did; absent for pictures. */
+  orientation: z.string().length(3).optional(),
+  sourceOrientation: z.string().length(3).optional(),
   /** Present where the slice was resampled to square pixels: what it was before. */
   resampled: z
     .object({
@@ -42,6 +45,10 @@ export const sliceIndexSchema = z.object({
     gmiseg: z.string(),
     source: z.string(),
     options: z.record(z.string(), z.unknown()),
+    /** Who is on which side. */
+    subjects: z
+      .object({ train: z.array(z.string()), val: z.array(z.string()), test: z.array(z.string()) })
+      .optional(),
   }),
   /** dataset -> label value -> name */
   labels: z.record(z.string(), z.record(z.string(), z.string())),

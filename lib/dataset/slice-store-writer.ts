@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
 import { type ShardTensor, shardHeader } from './safetensors-shard.js';
 import type { SliceEntry, SliceIndex, SliceProvenance } from './slice-index.js';
 import type { SplitName } from './split.js';
+import { type ResumedStore, StoreJournal } from './store-journal.js';
 
 /** One labelled slice on its way into a store. */
 export interface SliceRecord {
@@ -22,6 +23,8 @@ export interface SliceRecord {
   readonly split: SplitName;
   /** Label value to pixels. */
   readonly labels: ReadonlyMap<number, number>;
+  readonly orientation?: string;
+  readonly sourceOrientation?: string;
   readonly resampled?: SliceEntry['resampled'];
   /** [height, width, channels], 0 .. 255. The writer keeps a reference until it flushes. */
   readonly image: Uint8Array;
@@ -34,6 +37,17 @@ export interface SliceStoreWriterOptions {
   shardBytes?: number;
   /** Replace a store that is already there. Default false: ERR_DATASET. */
   overwrite?: boolean;
+  /**
+   * Makes the work resumable: it goes into `STORE.partial`, where whole shards outlive an abort or a crash.
+   */
+  journal?: {
+    /** What the content depends on; only work of the same key is taken up. */
+    readonly key: string;
+    /** Take up what is there; without it earlier work is thrown away. */
+    readonly resume: boolean;
+    /** Where the caller stands, asked for whenever a shard has been written. */
+    readonly state: () => unknown;
+  };
 }
 
 /**
@@ -48,17 +62,29 @@ export class SliceStoreWriter {
   private readonly overwrite: boolean;
   private readonly labels: Record<string, Record<string, string>> = {};
   private readonly regions: Record<string, Record<string, number[]>> = {};
-  private readonly entries: SliceEntry[] = [];
+  private readonly entries: SliceEntry[];
   private pending: ShardTensor[] = [];
   private pendingBytes = 0;
-  private shards = 0;
+  private shards: number;
   private state: 'open' | 'finished' | 'aborted' = 'open';
+  private readonly journal: StoreJournal | null;
+  /** What the caller said of itself when the last whole shard was written, after a resumption. */
+  readonly resumedState: unknown;
 
-  private constructor(target: string, temporary: string, options: SliceStoreWriterOptions) {
+  private constructor(
+    target: string,
+    temporary: string,
+    options: SliceStoreWriterOptions,
+    resumed: ResumedStore | null,
+  ) {
     this.path = target;
     this.temporary = temporary;
     this.shardBytes = options.shardBytes ?? 64 * 2 ** 20;
     this.overwrite = options.overwrite ?? false;
+    this.journal = resumed?.journal ?? null;
+    this.entries = resumed?.entries ?? [];
+    this.shards = resumed?.shards ?? 0;
+    this.resumedState = resumed?.state;
   }
 
   /**
@@ -69,14 +95,29 @@ export class SliceStoreWriter {
     const full = path.resolve(target);
     await refuseToReplace(full, options.overwrite ?? false);
     await mkdir(path.dirname(full), { recursive: true });
+    if (options.journal !== undefined) {
+      const partial = `${full}.partial`;
+      const resumed = await StoreJournal.open(partial, options.journal);
+      return new SliceStoreWriter(full, partial, options, resumed);
+    }
     const temporary = `${full}.tmp-${process.pid}-${randomBytes(4).toString('hex')}`;
     await mkdir(temporary);
-    return new SliceStoreWriter(full, temporary, options);
+    return new SliceStoreWriter(full, temporary, options, null);
   }
 
   /** Slices added so far. */
   get count(): number {
     return this.entries.length;
+  }
+
+  /** Where the work lies until it is done. */
+  get folder(): string {
+    return this.temporary;
+  }
+
+  /** The entries of the slices added so far. */
+  get slices(): readonly SliceEntry[] {
+    return this.entries;
   }
 
   /** Names the labels of a dataset; called once for each dataset of the store. */
@@ -123,6 +164,8 @@ export class SliceStoreWriter {
       file: shardName(this.shards),
       image: `image.${number}`,
       mask: `mask.${number}`,
+      ...(slice.orientation === undefined ? {} : { orientation: slice.orientation }),
+      ...(slice.sourceOrientation === undefined ? {} : { sourceOrientation: slice.sourceOrientation }),
       ...(slice.resampled === undefined ? {} : { resampled: slice.resampled }),
     });
   }
@@ -146,17 +189,25 @@ export class SliceStoreWriter {
     };
     await writeSynced(path.join(this.temporary, 'index.json'), [Buffer.from(indexText(index))]);
     await refuseToReplace(this.path, this.overwrite);
+    await this.journal?.remove();
+    await keepSidecars(this.path, this.temporary);
     await replaceFolder(this.temporary, this.path);
     this.state = 'finished';
     return index;
   }
 
-  /** Removes everything written. Does nothing after `finish()`; may be called twice. */
-  async abort(): Promise<void> {
-    if (this.state === 'finished') return;
+  /**
+   * Removes everything written, but for whole shards of resumable work; true where such are kept. Does nothing
+   * after `finish()`; may be called twice.
+   */
+  async abort(): Promise<boolean> {
+    if (this.state === 'finished') return false;
     this.state = 'aborted';
     this.pending = [];
-    await rm(this.temporary, { recursive: true, force: true });
+    const kept = this.journal !== null && this.shards > 0;
+    await this.journal?.close();
+    if (!kept) await rm(this.temporary, { recursive: true, force: true });
+    return kept;
   }
 
   private expectOpen(): void {
@@ -174,6 +225,7 @@ export class SliceStoreWriter {
     this.pending = [];
     this.pendingBytes = 0;
     this.shards += 1;
+    await this.journal?.append(this.entries);
   }
 }
 
@@ -198,23 +250,32 @@ async function writeSynced(file: string, parts: readonly Uint8Array[]): Promise<
   }
 }
 
+const STORE_FILE = /^(index\.json|slices-\d+\.safetensors)$/;
+/** What `gmiseg import --verify` and `--preview` leave in the folder of the store. */
+const SIDECAR = /^(fingerprint\.json|preview.*\.png)$/;
+
+async function keepSidecars(from: string, to: string): Promise<void> {
+  const names = await readdir(from).catch(() => []);
+  for (const name of names)
+    if (SIDECAR.test(name)) await copyFile(path.join(from, name), path.join(to, name));
+}
+
 async function refuseToReplace(target: string, overwrite: boolean): Promise<void> {
   const there = await stat(target).catch(() => null);
   if (there === null) return;
   if (!there.isDirectory())
     throw new GmisegError('ERR_DATASET', `${target} is a file; a slice store is a folder.`);
   const names = await readdir(target);
-  if (names.length === 0) return;
+  // A fingerprint and previews of `--verify` alone are no store yet.
+  if (names.every((name) => SIDECAR.test(name))) return;
   if (!overwrite) {
     throw new GmisegError(
       'ERR_DATASET',
       `${target} is there already; choose another folder or pass --force.`,
     );
   }
-  if (
-    !names.includes('index.json') ||
-    !names.every((name) => /^(index\.json|slices-\d+\.safetensors)$/.test(name))
-  ) {
+  const ours = names.every((name) => STORE_FILE.test(name) || SIDECAR.test(name));
+  if (!ours || !names.includes('index.json')) {
     throw new GmisegError(
       'ERR_DATASET',
       `${target} holds other things than a slice store; it is not replaced.`,

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, extname, join, resolve } from 'node:path';
 import { GmisegError } from '../errors.js';
 
 function writeError(path: string, cause: unknown): GmisegError {
@@ -60,5 +60,34 @@ export async function writeAtomically(
     await unlink(temporary).catch(() => {});
     if (signal?.aborted === true || error instanceof GmisegError) throw error;
     throw writeError(path, error);
+  }
+}
+
+/**
+ * The same for libraries that write to a path themselves: they get a temporary name with the ending of `path`,
+ * which many of them go by.
+ * @throws GmisegError ERR_IO with `remedy`, and what `write` throws as a GmisegError; an abort rejects with the
+ *   signal's reason. All leave nothing behind.
+ */
+export async function writeThrough(
+  path: string,
+  write: (temporary: string) => Promise<void>,
+  remedy: (cause: unknown) => string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const full = resolve(path);
+  const ending = extname(full);
+  const name = `.${basename(full, ending)}.${randomBytes(6).toString('hex')}.tmp${ending.toLowerCase()}`;
+  const temporary = join(dirname(full), name);
+  try {
+    await write(temporary);
+    await rename(temporary, full);
+  } catch (cause) {
+    await unlink(temporary).catch(() => {});
+    if (signal?.aborted === true || cause instanceof GmisegError) throw cause;
+    throw new GmisegError('ERR_IO', `${path} could not be written${remedy(cause)}`, {
+      cause,
+      details: { path },
+    });
   }
 }

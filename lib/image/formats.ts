@@ -21,6 +21,7 @@ export type ImageFormat =
   | 'empty'
   | 'unknown';
 
+/** ANALYZE is refused by the reader, which says why. */
 const VOLUME_FORMATS: ReadonlySet<ImageFormat> = new Set(['nifti', 'analyze', 'nrrd', 'metaimage', 'dicom']);
 
 const PICTURE_FORMATS: ReadonlySet<ImageFormat> = new Set([
@@ -103,15 +104,15 @@ const REMEDIES: Record<ImageFormat, string> = {
   analyze:
     'is an ANALYZE 7.5 header, which does not say how the volume lies in space; ' +
     'convert it to NIfTI with a tool that knows the scanner (for example fslchfiletype or ITK-SNAP)',
-  nrrd: 'is an NRRD file; convert it to NIfTI (.nii.gz), for example with SimpleITK or 3D Slicer',
-  metaimage: 'is a MetaImage file; convert it to NIfTI (.nii.gz), for example with SimpleITK or 3D Slicer',
-  dicom: 'is a DICOM file; convert the series to NIfTI (.nii.gz), for example with dcm2niix',
-  hdf5: 'is an HDF5 file; export the image as NIfTI or PNG',
+  nrrd: 'is an NRRD volume',
+  metaimage: 'is a MetaImage volume',
+  dicom: 'is a DICOM image',
+  hdf5: 'is an HDF5 file; `gmiseg import` takes those of TransUNet, others must be exported as NIfTI or PNG',
   numpy: 'is a NumPy array; save it as PNG or TIFF (2-D) or NIfTI (3-D)',
   zip: 'is a zip archive; unpack it and pass the images inside',
   'git-lfs': 'is a Git LFS pointer, not the image itself; run `git lfs pull` in its repository',
   empty: 'is empty; copy or download it again',
-  unknown: 'is in no format known here; use PNG, JPEG, TIFF, BMP, PNM or NIfTI',
+  unknown: 'is in no format known here; use PNG, JPEG, TIFF, BMP, PNM, NIfTI, NRRD, MetaImage or DICOM',
 };
 
 /** The error for a file whose format is not the one asked for. */
@@ -122,6 +123,7 @@ export function wrongFormatError(
 ): GmisegError {
   let message = `${path} ${REMEDIES[format]}`;
   if (wanted === 'volume' && isPictureFormat(format)) message += ', not a volume; read it with readImage';
-  if (wanted === 'picture' && format === 'nifti') message += ', not a 2-D picture; read it with readVolume';
+  if (wanted === 'picture' && isVolumeFormat(format) && format !== 'analyze')
+    message += ', not a 2-D picture; read it with readVolume';
   return new GmisegError('ERR_IMAGE_FORMAT', message, { details: { path, format } });
 }

@@ -16,10 +16,18 @@ export {
 } from './intensity.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
 export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
+export {
+  type Orientation,
+  orientationOf,
+  parseOrientation,
+  reorient,
+  restoreOrientation,
+} from './orientation.js';
 export { type OverlayOptions, renderOverlay, writeOverlay } from './overlay.js';
 export { type ReadImageOptions, readImage } from './read-image.js';
 export { readMask } from './read-mask.js';
 export { type ReadVolumeOptions, readVolume } from './read-volume.js';
+export { resampleLike } from './resample.js';
 export {
   type Axis,
   displayFlips,
@@ -43,5 +51,6 @@ export type {
   VolumeSource,
   VoxelArray,
 } from './types.js';
+export { writeImage } from './write-image.js';
 export { type WriteMaskOptions, writeMask } from './write-mask.js';
 export { type VolumeData, type WriteVolumeOptions, writeVolume } from './write-volume.js';

@@ -30,7 +30,8 @@ function unescapeXml(text: string): string {
 /** Label names from the label table that a volume's header extensions hold; empty where there is none. */
 export function readLabelNames(volume: Volume): LabelNames {
   const names = new Map<number, string>();
-  for (const { data } of volume.source?.extensions ?? []) {
+  const { source } = volume;
+  for (const { data } of source?.format === 'nifti' ? source.extensions : []) {
     const text = new TextDecoder().decode(data);
     if (!text.includes('<LabelTable>')) continue;
     const label = /<Label\s[^>]*?Key="(-?\d+)"[^>]*>(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))<\/Label>/gs;

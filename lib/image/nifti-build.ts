@@ -1,7 +1,7 @@
 import { affineColumn, affineDeterminant, affineShear, affineSpacing, type Vector3 } from './affine.js';
 import { niftiGeometry } from './nifti-geometry.js';
 import { headerSize, parseNiftiHeader } from './nifti-header.js';
-import type { Affine, VolumeSource, VoxelArray } from './types.js';
+import type { Affine, NiftiSource, VoxelArray } from './types.js';
 
 /** What a header says beside the geometry. */
 export interface HeaderContent {
@@ -68,7 +68,7 @@ export function niftiDatatype(data: VoxelArray): { datatype: number; bitsPerVoxe
   return { datatype: 64, bitsPerVoxel };
 }
 
-function copyFields(from: VolumeSource, to: Uint8Array, fields: readonly Field[]): void {
+function copyFields(from: NiftiSource, to: Uint8Array, fields: readonly Field[]): void {
   for (const [offset, size, count] of fields) {
     for (let i = 0; i < count; i++) {
       const bytes = from.header.slice(offset + i * size, offset + (i + 1) * size);
@@ -148,7 +148,7 @@ function writeAffine(view: DataView, version: 1 | 2, affine: Affine): void {
 }
 
 /** The header that a volume came with, where its geometry still is the volume's. */
-function matchingSource(source: VolumeSource | undefined, affine: Affine): VolumeSource | undefined {
+function matchingSource(source: NiftiSource | undefined, affine: Affine): NiftiSource | undefined {
   if (source === undefined) return undefined;
   const stated = niftiGeometry(parseNiftiHeader(source.header, source.path ?? 'the source'));
   return stated.affine.every((value, i) => Object.is(value, affine[i]) || value === affine[i])
@@ -158,7 +158,7 @@ function matchingSource(source: VolumeSource | undefined, affine: Affine): Volum
 
 /** NIFTI-1 unless the source is NIFTI-2 or an axis is too long for 16 bits. */
 export function chooseVersion(
-  source: VolumeSource | undefined,
+  source: NiftiSource | undefined,
   shape: readonly number[],
   frames: number,
 ): 1 | 2 {
@@ -167,7 +167,7 @@ export function chooseVersion(
 }
 
 /** Axes stated in the header: as many as the source had where the rest has one voxel, else three (or four). */
-function statedRank(source: VolumeSource | undefined, content: HeaderContent): number {
+function statedRank(source: NiftiSource | undefined, content: HeaderContent): number {
   if (content.frames > 1) return 4;
   const rank = source === undefined ? 3 : parseNiftiHeader(source.header, 'the source').rank;
   return [3, 2, 1].find((r) => r <= rank || content.shape[r - 1]! > 1) ?? 1;
@@ -181,7 +181,7 @@ function statedRank(source: VolumeSource | undefined, content: HeaderContent): n
 export function buildNiftiHeader(
   content: HeaderContent,
   affine: Affine,
-  given: VolumeSource | undefined,
+  given: NiftiSource | undefined,
 ): Uint8Array {
   const version = chooseVersion(given, content.shape, content.frames);
   const matching = matchingSource(given, affine);

@@ -1,6 +1,6 @@
 import { decodeBmp } from './bmp.js';
 import { readAllBytes } from './file-bytes.js';
-import { detectFormat, wrongFormatError } from './formats.js';
+import { detectFormat, isVolumeFormat, wrongFormatError } from './formats.js';
 import { decodePng } from './png.js';
 import { decodePnm } from './pnm.js';
 import { type Raster, rasterToImage } from './raster.js';
@@ -52,6 +52,6 @@ export async function readRaster(path: string, options: ReadImageOptions): Promi
 export async function readImage(path: string, options: ReadImageOptions = {}): Promise<Image2D> {
   // A look at the head first: a volume may be gigabytes long, and is refused before it is read.
   const format = await sniffFormat(path);
-  if (format === 'nifti') throw wrongFormatError(path, format, 'picture');
+  if (isVolumeFormat(format)) throw wrongFormatError(path, format, 'picture');
   return rasterToImage(await readRaster(path, options), path);
 }

@@ -1,5 +1,5 @@
 import { GmisegError } from '../errors.js';
-import { wrongFormatError } from './formats.js';
+import { isVolumeFormat, wrongFormatError } from './formats.js';
 import { rasterToLabels } from './raster.js';
 import { type ReadImageOptions, readRaster } from './read-image.js';
 import { sniffFormat } from './sniff.js';
@@ -15,7 +15,7 @@ import type { LabelMap2D } from './types.js';
  */
 export async function readMask(path: string, options: ReadImageOptions = {}): Promise<LabelMap2D> {
   const format = await sniffFormat(path);
-  if (format === 'nifti') throw wrongFormatError(path, format, 'picture');
+  if (isVolumeFormat(format)) throw wrongFormatError(path, format, 'picture');
   if (format === 'jpeg' || format === 'webp')
     throw new GmisegError(
       'ERR_IMAGE_FORMAT',

@@ -1,14 +1,19 @@
 import { stat } from 'node:fs/promises';
+import { holdsDicom } from './dicom-series.js';
 import { readHead } from './file-bytes.js';
 import { detectFormat, type ImageFormat, isVolumeFormat } from './formats.js';
 import { headerPathOfImg } from './nifti-pair.js';
+import { isTiffStack } from './tiff-stack.js';
 
 /**
  * What a file is, by its content (gzip is looked through), never by its name. The one exception is the
  * `.img` half of a NIfTI pair, which has no header: it counts as what the `.hdr` beside it says.
- * @throws GmisegError ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT for a directory, ERR_IO
+ * A directory of DICOM files counts as DICOM.
+ * @throws GmisegError ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT for another directory, ERR_IO
  */
 export async function sniffFormat(path: string): Promise<ImageFormat> {
+  const folder = typeof path === 'string' && (await stat(path).catch(() => null))?.isDirectory() === true;
+  if (folder && (await holdsDicom(path))) return 'dicom';
   const format = detectFormat((await readHead(path)).head);
   if (format !== 'unknown') return format;
   const header = await headerPathOfImg(path);
@@ -18,10 +23,10 @@ export async function sniffFormat(path: string): Promise<ImageFormat> {
 }
 
 /**
- * Whether a file is a volume (NIfTI, and formats that readVolume refuses with a remedy) rather than
- * a 2-D picture, by content.
+ * Whether a file is a volume rather than a 2-D picture, by content; a TIFF of several pages is one.
  * @throws GmisegError as sniffFormat
  */
 export async function isVolumePath(path: string): Promise<boolean> {
-  return isVolumeFormat(await sniffFormat(path));
+  const format = await sniffFormat(path);
+  return isVolumeFormat(format) || (format === 'tiff' && (await isTiffStack(path)));
 }

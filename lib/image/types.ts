@@ -61,17 +61,51 @@ export interface Volume {
   readonly source?: VolumeSource;
 }
 
-/** The header a volume came with, so that a mask can carry the same geometry. */
-export interface VolumeSource {
-  readonly format: 'nifti';
+/** What a volume came from, so that a mask can carry the same geometry. */
+export type VolumeSource = NiftiSource | ItkSource | PlainSource;
+
+interface SourceNotes {
   readonly path?: string;
+  /** Things a user should know: sform and qform disagree, shear, odd units, missing slices. */
+  readonly warnings: readonly string[];
+}
+
+export interface NiftiSource extends SourceNotes {
+  readonly format: 'nifti';
   /** The header's bytes as stored (348 or 540), in the file's byte order. */
   readonly header: Uint8Array;
   readonly littleEndian: boolean;
   /** Header extensions as stored: code and payload. */
   readonly extensions: readonly { readonly code: number; readonly data: Uint8Array }[];
-  /** Things a user should know: sform and qform disagree, shear, odd units. */
-  readonly warnings: readonly string[];
+}
+
+/** A grid as ITK states it: LPS+, millimetres; `direction` is 3 x 3, row-major. */
+export interface ItkGrid {
+  readonly spacing: readonly [number, number, number];
+  readonly origin: readonly [number, number, number];
+  readonly direction: readonly number[];
+}
+
+export interface ItkSource extends SourceNotes {
+  readonly format: 'nrrd' | 'metaimage' | 'dicom';
+  readonly grid: ItkGrid;
+  /** DICOM only. */
+  readonly series?: DicomSeries;
+}
+
+/** A DICOM series: what a segmentation of it has to refer to. */
+export interface DicomSeries {
+  readonly uid: string;
+  readonly modality: string;
+  /** One file per slice, in the order of the volume's last axis. */
+  readonly files: readonly string[];
+  /** Study and instances have UIDs, which anonymisers may have removed. */
+  readonly identified: boolean;
+}
+
+/** A page stack, or a volume that was turned: no header speaks of this grid. */
+export interface PlainSource extends SourceNotes {
+  readonly format: 'tiff' | 'memory';
 }
 
 /** A mask or label map on a volume's grid: whole numbers, 0 is background. Voxel order as in Volume. */

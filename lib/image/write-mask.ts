@@ -1,6 +1,8 @@
 import { encode } from 'fast-png';
 import { GmisegError } from '../errors.js';
 import { writeAtomically } from './atomic-write.js';
+import { writeDicomSegmentation } from './dicom-seg.js';
+import { writeItkMask } from './itk-files.js';
 import { labelTableExtension } from './label-names.js';
 import type { LabelMap2D, Mask2D, MaskVolume, Volume, VoxelArray } from './types.js';
 import { writeVolume } from './write-volume.js';
@@ -8,7 +10,7 @@ import { writeVolume } from './write-volume.js';
 export interface WriteMaskOptions {
   /** The volume that the mask belongs to: its geometry is written. Needed for volumes. */
   readonly like?: Volume;
-  /** Names of label values, kept in the header of a NIfTI file. */
+  /** Names of label values, kept in the header of a NIfTI file and in a DICOM segmentation. */
   readonly labels?: ReadonlyMap<number, string> | Readonly<Record<number, string>>;
   /**
    * What a PNG holds: 'binary' (the default) writes 0 and 255, and refuses a mask of several labels;
@@ -44,6 +46,12 @@ function narrowest(data: VoxelArray, max: number): VoxelArray {
   if (max <= 255) return data instanceof Uint8Array ? data : Uint8Array.from(data);
   if (max <= 65535) return data instanceof Uint16Array ? data : Uint16Array.from(data);
   return data instanceof Int32Array ? data : Int32Array.from(data);
+}
+
+function namesOf(labels: WriteMaskOptions['labels']): ReadonlyMap<number, string> {
+  if (labels === undefined) return new Map();
+  if (labels instanceof Map) return labels;
+  return new Map(Object.entries(labels).map(([value, name]) => [Number(value), name as string]));
 }
 
 function checkSize(data: VoxelArray, sizes: readonly number[], path: string): void {
@@ -99,7 +107,7 @@ async function writePng(path: string, mask: Mask2D | LabelMap2D, options: WriteM
   await writeAtomically(path, [encode({ width, height, data: pixels, channels: 1, depth })], options.signal);
 }
 
-async function writeNifti(path: string, mask: MaskVolume, options: WriteMaskOptions): Promise<void> {
+async function writeGrid(path: string, mask: MaskVolume, options: WriteMaskOptions): Promise<void> {
   if (options.like === undefined)
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -108,13 +116,17 @@ async function writeNifti(path: string, mask: MaskVolume, options: WriteMaskOpti
     );
   checkSize(mask.data, mask.shape, path);
   const data = narrowest(mask.data, labelRange(mask.data, path));
-  const { labels } = options;
-  const names =
-    labels === undefined
-      ? new Map<number, string>()
-      : labels instanceof Map
-        ? labels
-        : new Map(Object.entries(labels).map(([value, name]) => [Number(value), name as string]));
+  const names = namesOf(options.labels);
+  const volume: MaskVolume = { data, shape: mask.shape };
+  if (!mask.shape.every((size, axis) => size === options.like!.shape[axis]))
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `the mask for ${path} is ${mask.shape.join(' x ')} and its volume ${options.like.shape.join(' x ')}; both must lie on one grid`,
+      { details: { shape: mask.shape, like: options.like.shape } },
+    );
+  if (/\.(nrrd|mha)$/i.test(path)) return await writeItkMask(path, volume, options.like, options.signal);
+  if (/\.dcm$/i.test(path))
+    return await writeDicomSegmentation(path, volume, options.like, names, options.signal);
   await writeVolume(
     path,
     { data, shape: mask.shape },
@@ -129,10 +141,15 @@ async function writeNifti(path: string, mask: MaskVolume, options: WriteMaskOpti
 }
 
 /**
- * Writes a mask: a 2-D one as PNG (0 and 255, or its labels), one on a volume's grid as NIfTI with exactly the
- * geometry of `like` (uint8, or uint16 or int32 where labels need it; slope 1; no time axis). A flat mask goes
- * into a NIfTI file too when `like` is a volume of one slice. The file appears whole or not at all.
- * @throws GmisegError ERR_INVALID_ARG (fractions, wrong ending, `like` missing), ERR_SHAPE, ERR_IO
+ * Writes a mask: a 2-D one as PNG (0 and 255, or its labels), one on a volume's grid in the format that the
+ * ending asks for, with the geometry of `like`:
+ * - `.nii`, `.nii.gz`: exactly its geometry (uint8, or uint16 or int32 where labels need it; slope 1; no time axis);
+ * - `.nrrd`, `.mha`: the same numbers through ITK, compressed;
+ * - `.dcm`: a DICOM segmentation object, where `like` was read from a DICOM series.
+ *
+ * A flat mask goes into a volume file too when `like` is a volume of one slice. The file appears whole or not at all.
+ * @throws GmisegError ERR_INVALID_ARG (fractions, wrong ending, `like` missing), ERR_SHAPE, ERR_IO;
+ *   ERR_IMAGE_FORMAT where an optional package is missing
  */
 export async function writeMask(
   path: string,
@@ -140,10 +157,10 @@ export async function writeMask(
   options: WriteMaskOptions = {},
 ): Promise<void> {
   options.signal?.throwIfAborted();
-  if ('shape' in mask) return await writeNifti(path, mask, options);
-  if (options.like !== undefined && /\.nii(\.gz)?$/i.test(path)) {
+  if ('shape' in mask) return await writeGrid(path, mask, options);
+  if (options.like !== undefined && /\.(nii|nii\.gz|nrrd|mha|dcm)$/i.test(path)) {
     const volume: MaskVolume = { data: mask.data, shape: [mask.width, mask.height, 1] };
-    return await writeNifti(path, volume, options);
+    return await writeGrid(path, volume, options);
   }
   return await writePng(path, mask, options);
 }

@@ -95,8 +95,10 @@ export async function writeVolume(
   signal?.throwIfAborted();
   const frames = checkVolume(path, volume, like);
   const affine = like?.affine ?? options.affine ?? UNIT_AFFINE;
-  const extensions = serialiseExtensions(options.extensions ?? like?.source?.extensions ?? []);
-  const version = chooseVersion(like?.source, volume.shape, frames);
+  // Headers of other formats have nothing to copy: their geometry is all in the affine.
+  const source = like?.source?.format === 'nifti' ? like.source : undefined;
+  const extensions = serialiseExtensions(options.extensions ?? source?.extensions ?? []);
+  const version = chooseVersion(source, volume.shape, frames);
   const header = buildNiftiHeader(
     {
       shape: volume.shape,
@@ -107,7 +109,7 @@ export async function writeVolume(
       voxOffset: headerSize(version) + 4 + extensions.length,
     },
     affine,
-    like?.source,
+    source,
   );
   const flag = new Uint8Array([extensions.length > 0 ? 1 : 0, 0, 0, 0]);
   const chunks = pieces([header, flag, extensions], volume.data);

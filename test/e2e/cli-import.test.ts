@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
@@ -27,7 +27,10 @@ t.test('a wrong command line: status 2, one line on stderr, nothing on stdout', 
   const wrong: [args: string[], message: RegExp][] = [
     [['segment'], /unknown command 'segment'/],
     [['import', '--layout', 'nnunet'], /required option '--in <dir>'/],
-    [['import', '--layout', 'zarr', '--in', '.', '--out', root], /--layout zarr: use one of nnunet, folders/],
+    [
+      ['import', '--layout', 'zarr', '--in', '.', '--out', root],
+      /--layout zarr: use one of nnunet, decathlon, /,
+    ],
     [['doctor', '--colour'], /unknown option '--colour'/],
     [['train', '--out', root], /--data/],
     [['train', '--out', root, '--data', root], /--checkpoint/],
@@ -136,11 +139,40 @@ t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {
   });
   const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
   // The temporary folder shows that it is at work.
-  while (!(await readdir(root)).some((name) => name.startsWith('store.tmp-')) && child.exitCode === null) {
+  while (!(await readdir(root)).some((name) => name === 'store.partial') && child.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   child.kill('SIGINT');
   t.equal(await ended, 1);
   t.match(stderr, /Stopped by the user. \(ERR_ABORTED\)/);
   t.same(await readdir(root), ['many']);
+});
+
+t.test('import with reading threads: the same store as without', async (t) => {
+  const root = t.testdir();
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 5 });
+  const stores: string[][] = [];
+  for (const workers of ['0', '3']) {
+    const out = path.join(root, `store-${workers}`);
+    const args = ['import', '--layout', 'nnunet', '--in', source, '--out', out, '--workers', workers];
+    const result = await gmisegProcess([...args, '--policy', 'all', '--json']);
+    t.match(result, { code: 0, stderr: '' });
+    const index = JSON.parse(await readFile(path.join(out, 'index.json'), 'utf8'));
+    stores.push([
+      JSON.stringify(index.slices),
+      JSON.stringify(index.provenance.subjects),
+      (await readFile(path.join(out, 'slices-000.safetensors'))).toString('latin1'),
+    ]);
+  }
+  t.same(stores[0], stores[1]);
+  // A fault in a thread arrives as the same typed error.
+  await writeFile(path.join(source, 'labelsTr/patient004_frame01.nii.gz'), 'no volume');
+  const args = ['import', '--layout', 'nnunet', '--in', source, '--out', path.join(root, 'broken')];
+  const broken = await gmisegProcess([...args, '--workers', '3', '--json']);
+  t.equal(broken.code, 1);
+  t.match(JSON.parse(broken.stderr), {
+    error: { code: 'ERR_IMAGE_FORMAT', message: /patient004_frame01/, details: { format: 'unknown' } },
+  });
+  t.same((await readdir(root)).sort(), ['data', 'store-0', 'store-3']);
 });

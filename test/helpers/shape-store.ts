@@ -1,6 +1,6 @@
 import { Random } from '../../lib/dataset/random.js';
-import { drawShapes, SHAPE_LABELS } from '../../lib/dataset/shapes.js';
 import { SliceStoreWriter } from '../../lib/dataset/slice-store-writer.js';
+import { drawShapes, SHAPE_LABELS } from './shapes.js';
 
 /** Writes a slice store of drawn shapes at `path`: `count` slices for training, a few for validation. */
 export async function writeShapeStore(path: string, count = 8, size = 64): Promise<string> {

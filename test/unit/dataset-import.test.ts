@@ -57,7 +57,7 @@ t.test('dataset.json with regions, an ignore label, Decathlon order, and mistake
   await writeFile(file, '{');
   await t.rejects(openDataset('nnunet', root), { code: 'ERR_DATASET', message: /not valid JSON/ });
   await t.rejects(openDataset('nnunet', path.join(root, 'nowhere')), { code: 'ERR_DATASET' });
-  await t.rejects(openDataset('zarr', root), { code: 'ERR_INVALID_ARG', message: /nnunet, folders/ });
+  await t.rejects(openDataset('zarr', root), { code: 'ERR_INVALID_ARG', message: /nnunet, decathlon/ });
   await write({ labels: { wall: 1 }, file_ending: '.nii.gz' });
   await rm(path.join(root, 'imagesTr', 'patient001_frame02_0000.nii.gz'));
   await t.rejects(openDataset('nnunet', root), { code: 'ERR_DATASET', message: /patient001_frame02_0000/ });

@@ -9,6 +9,7 @@ import {
   readVolume,
   sniffFormat,
 } from '../../lib/image/index.js';
+import { niftiSource } from '../helpers/nifti-source.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/images');
 
@@ -206,10 +207,10 @@ t.test('vox_offset', async (t) => {
 t.test('extensions come whole, and label names out of them', async (t) => {
   const volume = await readVolume(join(FIXTURES, 'extensions.nii.gz'));
   t.same(
-    volume.source?.extensions.map(({ code }) => code),
+    niftiSource(volume).extensions.map(({ code }) => code),
     [6, 0],
   );
-  t.match(Buffer.from(volume.source!.extensions[0]!.data).toString(), /^a comment\0*$/);
+  t.match(Buffer.from(niftiSource(volume).extensions[0]!.data).toString(), /^a comment\0*$/);
   t.same(
     [...readLabelNames(volume)],
     [

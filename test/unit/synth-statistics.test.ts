@@ -3,9 +3,9 @@ import t from 'tap';
 import { type SyntheticTask, synthesize } from '../../lib/synthesize.js';
 import { area, bestThreshold, coarsen, dice, mean, median, overlap, share } from '../helpers/synthetic.js';
 
-const TASKS = 240;
+const TASKS = 200;
 const tasks: SyntheticTask[] = [];
-for (let task = 0; task < TASKS; task++) tasks.push(await synthesize({ seed: 5, task, size: 64, count: 5 }));
+for (let task = 0; task < TASKS; task++) tasks.push(await synthesize({ seed: 5, task, size: 64, count: 4 }));
 const areas = tasks.map(({ subjects }) => mean(subjects.map(({ mask }) => area(mask))));
 
 t.test('masks are neither empty nor nearly everything', async (t) => {
@@ -21,7 +21,7 @@ t.test('targets are small and large', async (t) => {
 });
 
 t.test('families, alignment and colour', async (t) => {
-  t.equal(new Set(tasks.map(({ traits }) => traits.family)).size, 10);
+  t.equal(new Set(tasks.map(({ traits }) => traits.family)).size, 12);
   const aligned = share(tasks, ({ traits }) => traits.aligned);
   t.ok(aligned > 0.5 && aligned < 0.7, `aligned: ${aligned}`);
   const colour = share(tasks, ({ traits }) => traits.channels === 3);
@@ -40,8 +40,8 @@ t.test('subjects of an aligned task overlap, but do not coincide', async (t) => 
   );
   t.ok(wide.length > 30);
   const overlaps = wide.map(overlap);
-  t.ok(share(overlaps, (value) => value >= 0.4 && value <= 0.95) >= 0.7);
-  t.ok(share(overlaps, (value) => value >= 0.25) >= 0.9);
+  t.ok(share(overlaps, (value) => value >= 0.4 && value <= 0.95) >= 0.8);
+  t.ok(share(overlaps, (value) => value >= 0.25) >= 0.93);
   t.ok(share(overlaps, (value) => value > 0.95) < 0.03);
   const unaligned = tasks.filter(({ traits }) => !traits.aligned).map(overlap);
   t.ok(median(overlaps) > 2 * median(unaligned));
@@ -60,7 +60,7 @@ t.test('warps do not fold', async (t) => {
 t.test('sizes show the same task', async (t) => {
   for (const size of [128, 256]) {
     const scores: number[] = [];
-    for (let task = 0; task < 40; task++) {
+    for (let task = 0; task < 24; task++) {
       const large = await synthesize({ seed: 5, task, size, count: 2 });
       large.subjects.forEach(({ mask }, i) => {
         scores.push(dice(coarsen(mask, size, size / 64), tasks[task]!.subjects[i]!.mask));

@@ -1,5 +1,6 @@
 /** Synthetic tasks: what decides their bytes, and what is refused. */
 import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { type SyntheticTask, synthesize } from '../../lib/synthesize.js';
 import { runChild } from '../helpers/child.js';
@@ -30,6 +31,23 @@ t.test('another process paints the same', async (t) => {
   const here = digest(await synthesize(options));
   const result = await runChild('synthesize.mjs', [JSON.stringify(options)]);
   t.equal(result.stdout.trim(), here);
+});
+
+t.test('threads that paint at the same time do not disturb one another', async (t) => {
+  const script = new URL('../process/children/synthesize.mjs', import.meta.url);
+  const paint = async (task: number): Promise<string> => {
+    const worker = new Worker(script, {
+      argv: [JSON.stringify({ ...options, task })],
+      stdout: true,
+      execArgv: [],
+    });
+    let text = '';
+    for await (const chunk of worker.stdout) text += String(chunk);
+    return text;
+  };
+  const together = await Promise.all([3, 4, 3].map(paint));
+  const alone = [digest(await synthesize(options)), digest(await synthesize({ ...options, task: 4 }))];
+  t.same(together, [alone[0], alone[1], alone[0]]);
 });
 
 t.test('pictures have the shape they claim', async (t) => {

@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
-import { readMask } from '../../image/index.js';
-import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
+import { isVolumePath, readMask } from '../../image/index.js';
+import type { DatasetCase, DatasetFolder } from '../case.js';
 import { compareCodePoints } from '../split.js';
+import { datasetFolder, pairCase } from './dataset-folder.js';
 import type { LayoutOptions } from './layout-options.js';
 
 const MASK_FOLDERS = ['masks', 'labels'];
@@ -13,9 +14,9 @@ const MOST_GREYS = 64;
 const STRAY_SHARE = 1e-3;
 
 /**
- * Plain folders of 2-D pictures: `images/NAME.png` and `masks/NAME.png` (or
- * `labels/`), paired by name without the ending. Mask greys become label values
- * 1, 2, ... in rising order; black is background. Throws ERR_DATASET that names
+ * Plain folders: `images/NAME.png` and `masks/NAME.png` (or `labels/`), paired by
+ * name without the ending. Mask greys of pictures become label values 1, 2, ...
+ * in rising order, black is background; volumes hold label values as they are. Throws ERR_DATASET that names
  * the folder or file.
  */
 export async function openFolders(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
@@ -38,28 +39,32 @@ export async function openFolders(folder: string, options: LayoutOptions = {}): 
         `${labelPath} has no image: expected ${path.join(root, 'images', id)}.*`,
       );
     }
-    cases.push({
-      id,
-      subject: subjectOf(id, options.subject),
-      imagePaths: [imagePath],
-      labelPath,
-      modality: [''],
-    });
+    cases.push(pairCase(id, imagePath, labelPath, options));
   }
   if (cases.length === 0) throw new GmisegError('ERR_DATASET', `No pairs of image and mask in ${root}.`);
+  return await pairsFolder('folders', root, cases, options);
+}
+
+/** A dataset of pairs whose masks alone say what they hold: pictures by their greys, volumes by label values. */
+export async function pairsFolder(
+  layout: string,
+  root: string,
+  cases: readonly DatasetCase[],
+  options: LayoutOptions,
+): Promise<DatasetFolder> {
+  const [first] = cases;
+  if (first !== undefined && (await isVolumePath(first.labelPath)))
+    return datasetFolder({ layout, path: root, labels: options.labels ?? new Map(), cases });
   const greys = options.labels ?? (await findGreys(cases));
   const sorted = [...greys].sort(([a], [b]) => a - b);
-  return {
-    layout: 'folders',
+  return datasetFolder({
+    layout,
     path: root,
     labels: new Map(sorted.map(([, name], at) => [at + 1, name])),
-    regions: new Map(),
-    ignoreLabel: null,
     maskValues: new Map(sorted.map(([grey], at) => [grey, at + 1])),
     snapMasks: options.labels !== undefined,
-    count: cases.length,
-    cases: () => cases,
-  };
+    cases,
+  });
 }
 
 /** Name without ending -> path; null where the folder does not exist. */
@@ -73,7 +78,7 @@ async function listPictures(folder: string): Promise<Map<string, string> | null>
   const files = new Map<string, string>();
   for (const name of names.sort(compareCodePoints)) {
     if (name.startsWith('.')) continue;
-    const id = path.parse(name).name;
+    const id = name.replace(/(\.nii)?\.gz$/i, '').replace(/\.[^.]+$/, '');
     const other = files.get(id);
     if (other !== undefined) {
       throw new GmisegError(

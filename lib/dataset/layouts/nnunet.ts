@@ -1,8 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import { compareCodePoints } from '../split.js';
+import { datasetFolder } from './dataset-folder.js';
+import { readJsonObject } from './files.js';
+import { readLabels } from './label-table.js';
 import type { LayoutOptions } from './layout-options.js';
 
 interface DatasetJson {
@@ -22,7 +25,10 @@ interface DatasetJson {
 export async function openNnunet(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
   const root = path.resolve(folder);
   const jsonPath = path.join(root, 'dataset.json');
-  const json = await readDatasetJson(jsonPath);
+  const json: DatasetJson = await readJsonObject(
+    jsonPath,
+    'An nnU-Net raw folder holds dataset.json, imagesTr/ and labelsTr/; for plain images/ and masks/ use --layout folders.',
+  );
   const { labels, regions, ignoreLabel } = readLabels(json, jsonPath);
   const channels = readChannels(json);
   const ending = json.file_ending ?? (await guessEnding(path.join(root, 'labelsTr')));
@@ -36,97 +42,7 @@ export async function openNnunet(folder: string, options: LayoutOptions = {}): P
       `No cases in ${root}: labelsTr holds no file that ends in "${ending}". Check file_ending in ${jsonPath}.`,
     );
   }
-  return {
-    layout: 'nnunet',
-    path: root,
-    labels,
-    regions,
-    ignoreLabel,
-    maskValues: null,
-    snapMasks: false,
-    count: cases.length,
-    cases: () => cases,
-  };
-}
-
-async function readDatasetJson(jsonPath: string): Promise<DatasetJson> {
-  let text: string;
-  try {
-    text = await readFile(jsonPath, 'utf8');
-  } catch (cause) {
-    throw new GmisegError(
-      'ERR_DATASET',
-      `Cannot read ${jsonPath}. An nnU-Net raw folder holds dataset.json, imagesTr/ and labelsTr/; for plain images/ and masks/ use --layout folders.`,
-      { cause, details: { path: jsonPath } },
-    );
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new GmisegError('ERR_DATASET', `${jsonPath} is not valid JSON: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) {
-    throw new GmisegError(
-      'ERR_DATASET',
-      `${jsonPath} must hold a JSON object with "labels" and "file_ending".`,
-    );
-  }
-  return json as DatasetJson;
-}
-
-function readLabels(
-  json: DatasetJson,
-  jsonPath: string,
-): { labels: Map<number, string>; regions: Map<string, number[]>; ignoreLabel: number | null } {
-  const labels = new Map<number, string>();
-  const regions = new Map<string, number[]>();
-  let ignoreLabel: number | null = null;
-  if (typeof json.labels !== 'object' || json.labels === null) {
-    throw new GmisegError(
-      'ERR_DATASET',
-      `${jsonPath} has no "labels"; add { "background": 0, "NAME": 1, ... }.`,
-    );
-  }
-  const wrong = (name: string, value: unknown): GmisegError =>
-    new GmisegError(
-      'ERR_DATASET',
-      `Label "${name}" in ${jsonPath} is ${JSON.stringify(value)}; it must be a whole number from 0 to 255 or a list of them.`,
-    );
-  for (const [key, value] of Object.entries(json.labels)) {
-    // The Decathlon writes the same table the other way round: number -> name.
-    const swapped = /^\d+$/.test(key) && typeof value === 'string';
-    const name = swapped ? (value as string) : key;
-    const number = swapped
-      ? Number(key)
-      : typeof value === 'string' && /^\d+$/.test(value)
-        ? Number(value)
-        : value;
-    if (Array.isArray(number)) {
-      if (number.length === 0 || !number.every(isLabelValue)) throw wrong(name, value);
-      regions.set(name, number as number[]);
-      continue;
-    }
-    if (!isLabelValue(number)) throw wrong(name, value);
-    if (number === 0) continue;
-    if (name === 'ignore') ignoreLabel = number;
-    else labels.set(number, name);
-  }
-  // Values that only occur inside regions still need a name of their own.
-  for (const values of regions.values()) {
-    for (const value of values) {
-      if (value === 0 || labels.has(value)) continue;
-      const alone = [...regions].find(([, list]) => list.length === 1 && list[0] === value);
-      labels.set(value, alone?.[0] ?? `label ${value}`);
-    }
-  }
-  return { labels, regions, ignoreLabel };
-}
-
-function isLabelValue(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 255;
+  return datasetFolder({ layout: 'nnunet', path: root, labels, regions, ignoreLabel, cases });
 }
 
 function readChannels(json: DatasetJson): string[] {

@@ -35,7 +35,7 @@ class Canvas {
   // Paints where inside(x, y) is positive: a distance to the border in the task's
   // frame, which makes that border smooth. It may ask for the pixel's number as
   // well: inside(x, y, i). `clip`: only over these labels.
-  // Where the look's paint adds, labels are bits and `label` is or-ed in.
+  // Where the paint adds, or the look says so, labels are bits and `label` is or-ed in.
   template <class Inside>
   void paint(const Box& box, int paint, int label, const Inside& inside, const Labels* clip = nullptr);
 
@@ -94,17 +94,21 @@ void Canvas::paint(const Box& box, int paint, int label, const Inside& inside, c
     for (size_t row = 0; row < 8; ++row) {
       const size_t start = corner + row * n;
       const float *x = view_.x.data() + start, *y = view_.y.data() + start;
-      float cover[8], most = 0;
+      // Plain loops without branches: the compiler makes vectors of them.
+      float cover[8];
       for (size_t k = 0; k < 8; ++k) {
-        float depth;
         if constexpr (std::is_invocable_v<Inside, float, float, size_t>) {
-          depth = inside(x[k], y[k], start + k);
+          cover[k] = inside(x[k], y[k], start + k);
         } else {
-          depth = inside(x[k], y[k]);
+          cover[k] = inside(x[k], y[k]);
         }
-        cover[k] = std::clamp(0.5F + depth * inverse, 0.0F, 1.0F);
-        most = std::max(most, cover[k]);
       }
+      float most = 0;
+      for (size_t k = 0; k < 8; ++k) {
+        const float share = 0.5F + cover[k] * inverse;
+        cover[k] = share < 0 ? 0.0F : share > 1 ? 1.0F : share;
+      }
+      for (size_t k = 0; k < 8; ++k) most = cover[k] > most ? cover[k] : most;
       if (most <= 0) continue;
       for (size_t k = 0; k < 8; ++k) {
         const size_t i = start + k;
@@ -115,7 +119,7 @@ void Canvas::paint(const Box& box, int paint, int label, const Inside& inside, c
           value += share * (chosen.add ? shade(chosen, i, c) : shade(chosen, i, c) - value);
         }
         if (label >= 0 && cover[k] >= 0.5F) {
-          labels_[i] = static_cast<uint8_t>(chosen.add ? labels_[i] | label : label);
+          labels_[i] = static_cast<uint8_t>(chosen.add || look_.bits ? labels_[i] | label : label);
         }
       }
     }

@@ -57,6 +57,8 @@ FamilyPtr make_texture_regions(Rng rng);
 FamilyPtr make_parts(Rng rng);
 FamilyPtr make_layers(Rng rng);
 FamilyPtr make_superposition(Rng rng);
+FamilyPtr make_glands(Rng rng);
+FamilyPtr make_mucosa(Rng rng);
 
 // A family of the kind that `draw` picks, by the mixture's weights.
 FamilyPtr make_family(Rng draw, Rng rng);

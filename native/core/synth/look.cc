@@ -22,9 +22,9 @@ std::vector<Texture> tissue_textures(Rng rng) {
   if (finer < 0.55F) {
     all.push_back({Texture::Kind::kSmooth, rng.log_uniform(24, 90), rng.between(1, 2),
                    rng.chance(0.3F) ? rng.log_uniform(0.4F, 2.5F) : 1.0F, 0});
-  } else if (finer < 0.75F) {
+  } else if (finer < 0.78F) {
     all.push_back({Texture::Kind::kSpots, rng.log_uniform(24, 80), 1, 1, 0});
-  } else if (finer < 0.9F) {
+  } else if (finer < 0.96F) {
     all.push_back({Texture::Kind::kRidges, rng.log_uniform(8, 30), 1, 1, 0});
   } else {
     all.push_back({Texture::Kind::kStripes, rng.log_uniform(12, 40), 1, 1, rng.uniform(0, 3.14F)});

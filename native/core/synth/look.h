@@ -42,6 +42,7 @@ struct Look {
   std::vector<Paint> paints;      // paints[0] is the ground
   std::vector<Texture> textures;  // at least two
   int channels = 1;
+  bool bits = false;        // labels are bits: what lies over something leaves that its label
   float jitter = 0.02F;     // deviation of each paint's mean between subjects
   float resample = 0;       // as `jitter`, for the paints of `shifty` (scanner or contrast changes)
   std::vector<int> shifty;  // which

@@ -78,7 +78,7 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.vignette = rng.chance(0.3F) ? rng.uniform(0.05F, 0.4F) : 0;
       a.noise *= 0.6F;
       a.poisson = rng.chance(0.3F) ? rng.log_uniform(0.01F, 0.1F) : 0;
-      a.hue_jitter = rng.uniform(0, 0.08F);
+      a.hue_jitter = rng.uniform(0, 0.05F);
       a.gamma *= 0.6F;
       break;
     case Modality::kElectron:
@@ -96,7 +96,7 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       a.bias = rng.log_uniform(0.04F, 0.25F);
       a.bias_cells = rng.uniform(1, 3);
       a.noise *= 0.4F;
-      a.hue_jitter = rng.uniform(0, 0.1F);
+      a.hue_jitter = rng.uniform(0, 0.06F);
       a.gamma *= 0.7F;
       a.window_low = rng.uniform(0, 0.003F);
       break;

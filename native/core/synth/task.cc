@@ -73,6 +73,8 @@ bool Task::World::choose(const Rng& kind) {
   family = make_family(kind, rng.fork(kFamily));
   acquisition = draw_acquisition(rng.fork(kAcquisition), family->modality);
   if (family->frame >= 0) acquisition.frame = family->frame;
+  // Negatives are of grey pictures.
+  if (family->look.channels == 3) acquisition.invert = false;
   std::vector<Canvas> pilots;
   std::vector<Plane> views;
   double folded = 0;

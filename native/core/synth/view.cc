@@ -19,12 +19,12 @@ ViewSpec aligned_view(Rng rng) {
   spec.flip = rng.chance(0.5F);
   spec.zoom = rng.uniform(0.85F, 1.15F);
   spec.aspect = rng.uniform(0.9F, 1.1F);
-  const float spread = rng.uniform(0.3F, 1.2F);
+  const float spread = rng.uniform(0.2F, 1.0F);
   spec.subject_turn = spread * 0.09F;
   spec.subject_zoom = spread * 0.09F;
   spec.subject_shift = spread * 0.07F;
   spec.subject_aspect = spread * 0.05F;
-  spec.warp = rng.uniform(0.25F, 0.8F);
+  spec.warp = rng.uniform(0.2F, 0.7F);
   spec.warp_cells = rng.uniform(2, 5);
   return spec;
 }

@@ -93,10 +93,11 @@ int Anatomy::add(Organ organ, float weight) {
 
 Anatomy::Anatomy(Rng rng) {
   name = "anatomy";
-  aligned = true;
   tissues = draw_tissues(rng.fork(1));
   modality = tissues.modality;
-  view = aligned_view(rng.fork(2));
+  // A few bodies lie anyhow: then shapes and neighbours must tell.
+  aligned = rng.fork(7).chance(0.92F);
+  view = aligned ? aligned_view(rng.fork(2)) : unaligned_view(rng.fork(2));
   look.textures = tissue_textures(rng.fork(3));
   look.channels = 1;
   Rng draw = rng.fork(4);
@@ -114,13 +115,15 @@ Anatomy::Anatomy(Rng rng) {
   fat = draw.log_uniform(0.015F, 0.12F);
 
   using Layout = void (*)(Anatomy&, Rng);
-  static constexpr Layout kLayouts[] = {layout_thorax,  layout_abdomen,  layout_abdomen, layout_heart,
-                                        layout_heart,   layout_chambers, layout_pelvis,  layout_limb,
-                                        layout_random,  layout_random,   layout_random,  layout_close_up,
-                                        layout_close_up};
+  static constexpr Layout kLayouts[] = {layout_thorax,   layout_abdomen,  layout_abdomen, layout_heart,
+                                        layout_heart,    layout_chambers, layout_pelvis,  layout_limb,
+                                        layout_random,   layout_random,   layout_random,  layout_close_up,
+                                        layout_close_up, layout_spine,    layout_joint};
   kLayouts[draw.below(static_cast<int>(std::size(kLayouts)))](*this, rng.fork(5));
 
   aim(rng.fork(6));
+  // Mirrored at will, left and right are one.
+  if (!aligned) std::erase_if(targets, [](const Target& target) { return target.kind == "one of a pair"; });
   // Fat is thicker here than there.
   flesh = body.shrunk(fat);
   for (size_t k = 0; k < Blob::kTerms; ++k) {

@@ -75,5 +75,7 @@ void layout_pelvis(Anatomy& a, Rng rng);
 void layout_limb(Anatomy& a, Rng rng);
 void layout_random(Anatomy& a, Rng rng);
 void layout_close_up(Anatomy& a, Rng rng);
+void layout_spine(Anatomy& a, Rng rng);
+void layout_joint(Anatomy& a, Rng rng);
 
 }  // namespace gmiseg::synth

@@ -189,7 +189,7 @@ class Cells final : public Family {
     type.spread = draw.uniform(0.05F, 0.25F);
     type.rough = draw.log_uniform(0.01F, 0.1F);
     type.stretch = draw.chance(0.4F) ? draw.uniform(1, 2.2F) : 1;
-    type.nucleus = first || draw.chance(0.6F) ? draw.uniform(0.35F, 0.8F) : 0;
+    type.nucleus = first || draw.chance(central_ ? 0.25F : 0.65F) ? draw.uniform(0.35F, 0.8F) : 0;
     type.nucleus_rough = draw.log_uniform(0.02F, 0.12F);
     type.lobes = draw.chance(0.3F) ? draw.between(2, 4) : 1;
     type.share = draw.log_uniform(0.3F, 1);

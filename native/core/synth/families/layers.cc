@@ -58,7 +58,7 @@ class Layers final : public Family {
     const float fit = std::min(1.0F, draw.uniform(0.8F, 1.5F) / depth);
     for (auto& value : thickness_) value *= fit;
     top_ = -0.5F * depth * fit + draw.uniform(-0.25F, 0.15F);
-    waves_ = draw.log_uniform(0.02F, 0.2F);
+    waves_ = draw.log_uniform(0.015F, 0.12F);
     wave_cells_ = draw.between(2, 7);
     pit_ = draw.chance(0.4F) ? draw.uniform(0.3F, 0.9F) : 0;
     ridges_ = modality == Modality::kMicroscopy || draw.chance(0.2F) ? draw.uniform(0.02F, 0.1F) : 0;
@@ -77,7 +77,7 @@ class Layers final : public Family {
     std::vector<std::vector<float>> borders;
     Rng own = rng.fork(1);
     const auto common = curve(rng.fork(2), kSteps, wave_cells_), ridge = curve(rng.fork(3), kSteps, 26);
-    const float shift = 0.07F * own.normal(), tilt = 0.08F * own.normal(), pit_at = 0.1F * own.normal();
+    const float shift = 0.05F * own.normal(), tilt = 0.06F * own.normal(), pit_at = 0.1F * own.normal();
     std::vector<float> border(kSteps);
     for (size_t i = 0; i < kSteps; ++i) {
       border[i] = top_ + shift + tilt * place(i) + waves_ * common[i];

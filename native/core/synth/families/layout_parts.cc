@@ -61,8 +61,8 @@ void Parts::spine(float x, float y, float radius) {
 }
 
 void Parts::loose(int blood, int muscle) {
-  anatomy_.clutter = rng_.between(0, 16);
-  anatomy_.clutter_size = rng_.uniform(0.025F, 0.08F);
+  anatomy_.clutter = rng_.between(0, 28);
+  anatomy_.clutter_size = rng_.log_uniform(0.015F, 0.08F);
   anatomy_.clutter_y = rng_.uniform(-0.1F, 0.3F);
   anatomy_.clutter_reach = rng_.uniform(0.4F, 0.8F);
   anatomy_.clutter_paints = {blood, muscle, 1, anatomy_.paint_of(rng_, anatomy_.tissues.organ, 0.06F)};

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "synth/families/brain.h"
 #include "synth/family.h"
 #include "synth/shapes.h"
 
@@ -39,7 +40,7 @@ class Lesions final : public Family {
     has_oedema_ = draw.chance(site_ == Site::kSkin ? 0.3F : 0.45F);
     decoys_ = draw.chance(0.6F) ? draw.between(1, 6) : 0;
     hairs_ = site_ == Site::kSkin && draw.chance(0.5F) ? draw.between(2, 14) : 0;
-    folds_ = draw.uniform(8, 14);
+    brain_ = draw_brain(draw);
     add_target("lesion", {kBody, kCore, kRim}, 1.6F);
     if (has_oedema_) add_target("lesion and surroundings", {kBody, kCore, kRim, kOedema}, 1.2F);
     if (has_oedema_) add_target("surroundings", {kOedema}, 0.6F);
@@ -56,7 +57,7 @@ class Lesions final : public Family {
 
   void draw(Canvas& canvas, Rng rng) const override {
     if (site_ == Site::kBrain) {
-      brain(canvas, rng.fork(1));
+      paint_brain(canvas, brain_, rng.fork(1));
     } else if (site_ == Site::kOrgan) {
       organ(canvas, rng.fork(1));
     }
@@ -86,23 +87,9 @@ class Lesions final : public Family {
   }
 
  private:
-  static constexpr int kOutside = 0, kSkull = 1, kBrainFluid = 2, kGrey = 3, kWhite = 4, kFluid = 5,
-                       kNuclei = 6, kBody = 10, kCore = 11, kRim = 12, kOedema = 13;
-  enum PaintIndex {
-    kPaintOutside,
-    kPaintSkin,
-    kPaintBone,
-    kPaintFluid,
-    kPaintGrey,
-    kPaintWhite,
-    kPaintNuclei,
-    kPaintBody,
-    kPaintCore,
-    kPaintRim,
-    kPaintOedema,
-    kPaintDecoy,
-    kPaintHair
-  };
+  static constexpr int kBody = 10, kCore = 11, kRim = 12, kOedema = 13;
+  // After those of the head.
+  enum PaintIndex { kPaintBody = kHeadPaints, kPaintCore, kPaintRim, kPaintOedema, kPaintDecoy, kPaintHair };
 
   void paints(Rng& draw) {
     const float strength = draw.log_uniform(0.01F, 0.05F);
@@ -181,60 +168,6 @@ class Lesions final : public Family {
     if (has_core_) canvas.paint(bounds.box(), kPaintCore, kCore, ragged(-size * 0.5F, amount * 0.8F), &where);
   }
 
-  void brain(Canvas& canvas, Rng rng) const {
-    Blob head;
-    head.rx = 0.74F * std::exp(0.04F * rng.normal());
-    head.ry = 0.9F * std::exp(0.04F * rng.normal());
-    head.roughen(rng, 0.02F);
-    paint_blob(canvas, head, kPaintSkin, kSkull);
-    paint_blob(canvas, head.shrunk(0.03F), kPaintBone, kSkull);
-    paint_blob(canvas, head.shrunk(0.075F), kPaintFluid, kBrainFluid);
-    const Blob brain = head.shrunk(0.085F + 0.02F * rng.uniform());
-    const Plane fold = fractal(rng.fork(1), canvas.size(), folds_, 1);
-    const auto surface = brain.field();
-    paint_blob(canvas, brain, kPaintGrey, kGrey);
-    // White matter reaches into the folds.
-    canvas.paint(brain.box(), kPaintWhite, kWhite,
-                 [&](float x, float y, size_t i) { return surface(x, y) - 0.1F + 0.045F * fold[i]; });
-    // Furrows run in from the surface, where the field crosses zero.
-    canvas.paint(brain.box(), kPaintFluid, kBrainFluid, [&](float x, float y, size_t i) {
-      const float depth = surface(x, y);
-      return std::min({0.012F - 0.06F * std::fabs(fold[i] + 0.3F), 0.11F - depth, depth});
-    });
-    const Stroke gap{0, -1, 0.008F, 0, -0.35F, 0.006F}, gap_back{0, 0.4F, 0.006F, 0, 1, 0.008F};
-    canvas.paint(gap.box(), kPaintFluid, kBrainFluid,
-                 [&](float x, float y) { return std::min(gap(x, y), surface(x, y)); });
-    canvas.paint(gap_back.box(), kPaintFluid, kBrainFluid,
-                 [&](float x, float y) { return std::min(gap_back(x, y), surface(x, y)); });
-    const float wide = std::exp(0.3F * rng.normal());
-    for (const float side : {-1.0F, 1.0F}) {
-      Blob nucleus;
-      nucleus.x = side * 0.2F;
-      nucleus.y = 0.1F + 0.02F * rng.normal();
-      nucleus.rx = 0.1F * std::exp(0.1F * rng.normal());
-      nucleus.ry = 0.16F * std::exp(0.1F * rng.normal());
-      nucleus.turn = side * 0.3F;
-      paint_blob(canvas, nucleus, kPaintNuclei, kNuclei);
-      Blob outer = nucleus.moved(side * 0.15F, -0.08F);
-      outer.rx *= 0.6F;
-      outer.ry *= 1.1F;
-      paint_blob(canvas, outer, kPaintNuclei, kNuclei);
-      Blob front;
-      front.x = side * 0.09F * std::sqrt(wide);
-      front.y = -0.2F;
-      front.rx = 0.05F * wide * std::exp(0.1F * rng.normal());
-      front.ry = 0.17F;
-      front.turn = side * 0.3F;
-      front.roughen(rng, 0.06F);
-      paint_blob(canvas, front, kPaintFluid, kFluid);
-      Blob back = front;
-      back.y = 0.3F;
-      back.x = side * 0.14F;
-      back.turn = -side * 0.35F;
-      paint_blob(canvas, back, kPaintFluid, kFluid);
-    }
-  }
-
   void organ(Canvas& canvas, Rng rng) const {
     // Layers or lumps around, then the organ over most of the picture.
     for (int k = 0; k < 5; ++k) {
@@ -256,16 +189,22 @@ class Lesions final : public Family {
     const Labels within = labels_of({kGrey});
     for (int k = rng.between(0, 6); k > 0; --k) {
       // Vessels and ducts.
-      const float x = rng.uniform(-0.7F, 0.7F), y = rng.uniform(-0.7F, 0.7F), angle = rng.uniform(0, 6.28F),
-                  r = rng.uniform(0.01F, 0.03F);
-      const Stroke duct{x, y, r, x + 0.5F * std::cos(angle), y + 0.5F * std::sin(angle), r * 0.4F};
-      canvas.paint(duct.box(), k % 2 == 0 ? kPaintFluid : kPaintNuclei, Canvas::kKeep, duct, &within);
+      float x = rng.uniform(-0.7F, 0.7F), y = rng.uniform(-0.7F, 0.7F), angle = rng.uniform(0, 6.28F),
+            r = rng.log_uniform(0.006F, 0.025F);
+      for (int part = 0; part < 6; ++part, angle += 0.4F * rng.normal()) {
+        const Stroke duct{x, y, r, x + 0.1F * std::cos(angle), y + 0.1F * std::sin(angle), r * 0.85F};
+        canvas.paint(duct.box(), k % 2 == 0 ? kPaintFluid : kPaintNuclei, Canvas::kKeep, duct, &within);
+        x = duct.x1;
+        y = duct.y1;
+        r = duct.r1;
+      }
     }
   }
 
   Site site_;
+  Brain brain_{};
   int count_, few_, decoys_, hairs_;
-  float size_, ragged_, folds_;
+  float size_, ragged_;
   bool has_rim_, has_core_, has_oedema_;
 };
 

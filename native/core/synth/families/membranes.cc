@@ -31,7 +31,7 @@ class Membranes final : public Family {
     look.textures = {{Texture::Kind::kSmooth, draw.log_uniform(4, 14), 2, 1, 0},
                      {Texture::Kind::kSmooth, draw.log_uniform(30, 100), 2, 1, 0}};
     look.textures.push_back({Texture::Kind::kStripes, draw.uniform(30, 60), 1, 1, draw.uniform(0, 3)});
-    across_ = draw.log_uniform(5, 22);
+    across_ = draw.log_uniform(4, 17);
     uneven_ = draw.uniform(0, 0.75F);
     gone_ = draw.uniform(0, 0.45F);
     wall_ = draw.log_uniform(0.008F, 0.035F);
@@ -65,8 +65,8 @@ class Membranes final : public Family {
         0.02F));
     organelles_ = draw.chance(0.75F) ? draw.between(3, 30) : 0;
     droplets_ = draw.chance(0.6F) ? draw.between(4, 60) : 0;
-    organelle_size_ = draw.uniform(0.12F, 0.3F) * 2 / across_;
-    droplet_size_ = draw.uniform(0.04F, 0.12F) * 2 / across_;
+    organelle_size_ = draw.uniform(0.15F, 0.4F) * 2 / across_;
+    droplet_size_ = draw.uniform(0.05F, 0.15F) * 2 / across_;
     add_target("walls", {kWall}, 3);
     add_target("cells of a type", {kOther}, 0.7F);
     if (organelles_ > 0) add_target("organelles", {kOrganelle}, 1.3F);

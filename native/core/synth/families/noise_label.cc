@@ -18,7 +18,7 @@ class NoiseLabel final : public Family {
     count_ = draw.between(3, 12);
     cells_ = draw.log_uniform(1.5F, 7);
     fine_ = draw.chance(0.5F) ? draw.uniform(0.2F, 0.6F) : 0;
-    own_ = aligned ? draw.uniform(0, 0.35F) : 1;
+    own_ = aligned ? draw.uniform(0, 0.25F) : 1;
     look.channels = draw.chance(0.25F) ? 3 : 1;
     modality = any_modality(draw, look.channels);
     look.textures = tissue_textures(rng.fork(4));

@@ -33,9 +33,11 @@ class Superposition final : public Family {
     Paint ground = tissue(draw, grey(draw.uniform(0.03F, 0.2F)), 0.008F);
     add_paint(ground);
     const float kind = draw.uniform();
-    if (kind < 0.5F) {
+    if (kind < 0.45F) {
       chest(draw);
-    } else if (kind < 0.75F) {
+    } else if (kind < 0.6F) {
+      teeth(draw);
+    } else if (kind < 0.8F) {
       bones(draw);
     } else {
       shapes(draw);
@@ -62,10 +64,16 @@ class Superposition final : public Family {
   static void put(Canvas& canvas, const Shadow& shadow, const Blob& blob) {
     const auto field = blob.field();
     const float half = shadow.ring / 2, from = shadow.from, to = shadow.to;
-    canvas.paint(blob.box(), shadow.paint, shadow.bit, [&](float x, float y) {
+    Box box = blob.box();
+    box.y0 = std::max(box.y0, from);
+    box.y1 = std::min(box.y1, to);
+    canvas.paint(box, shadow.paint, shadow.bit, [=](float x, float y) {
       float depth = field(x, y);
-      if (half > 0) depth = half - std::fabs(depth - half);
-      return std::min({depth, y - from, to - y});
+      const float band = half - (depth > half ? depth - half : half - depth);
+      depth = half > 0 ? band : depth;
+      const float above = y - from, below = to - y;
+      depth = above < depth ? above : depth;
+      return below < depth ? below : depth;
     });
   }
 
@@ -165,6 +173,45 @@ class Superposition final : public Family {
         plan_.push_back(bone);
       }
     }
+  }
+
+  // A jaw laid flat: two rows of teeth along an arc.
+  void teeth(Rng& draw) {
+    const int flesh = shade(draw, draw.uniform(0.15F, 0.3F), 0.1F),
+              bone = shade(draw, draw.uniform(0.08F, 0.2F), 0.04F);
+    const int crown = shade(draw, draw.uniform(0.15F, 0.35F), 0.01F),
+              pulp = shade(draw, -draw.uniform(0.03F, 0.1F), 0.02F);
+    add(draw, 0, 0, 1.1F, 0.9F, 0, flesh, 0, 0.04F);
+    Shadow& jaw = add(draw, 0, -0.1F, 0.95F, 0.75F, 0, bone, 8, 0.03F);
+    jaw.from = 0.1F;
+    add(draw, 0, -0.45F, 0.75F, 0.3F, 0, bone, 16, 0.05F);
+    const int count = draw.between(6, 13), marked = draw.below(count);
+    const float bow = draw.uniform(0.05F, 0.3F), width = 0.75F / static_cast<float>(count);
+    for (int k = 0; k < count; ++k) {
+      const float x = -0.75F + 1.5F * (static_cast<float>(k) + 0.5F) / static_cast<float>(count);
+      const float middle = bow * (0.5F - x * x), lean = -0.5F * x;
+      for (const float up : {-1.0F, 1.0F}) {
+        if (draw.chance(0.06F)) continue;
+        const int bit = up < 0 ? 1 : k == marked ? 4 | 2 : 2;
+        const float length = draw.uniform(0.14F, 0.2F);
+        Shadow& tooth = add(draw, x, middle + up * (length + 0.02F), width * 0.85F, length, up * lean * 0.6F,
+                            crown, bit, 0.03F);
+        tooth.blob.cosine[2] -= 0.1F;
+        tooth.blob.sine[1] += up * 0.1F;
+        tooth.spread = 0.06F;
+        Shadow root = tooth;
+        root.blob = root.blob.scaled(0.35F);
+        root.blob.ry *= 1.8F;
+        root.paint = pulp;
+        root.bit = 0;
+        plan_.push_back(root);
+      }
+    }
+    bits_ = {1, 2, 4, 8};
+    Target all;
+    all.kind = "teeth";
+    for (size_t value = 0; value < 256; ++value) all.labels[value] = (value & 3) != 0;
+    targets.push_back(all);
   }
 
   void shapes(Rng& draw) {

@@ -22,6 +22,8 @@ class Vessels final : public Family {
     fundus_ = draw.chance(0.55F);
     look.channels = draw.chance(fundus_ ? 0.65F : 0.25F) ? 3 : 1;
     modality = fundus_ ? Modality::kPhotograph : any_modality(draw, look.channels);
+    // Speckle would drown what is this thin.
+    if (modality == Modality::kUltrasound) modality = Modality::kXray;
     look.jitter = draw.log_uniform(0.01F, 0.05F);
     look.textures = tissue_textures(rng.fork(3));
     fibres_ = !fundus_ && draw.chance(0.4F);
@@ -31,12 +33,13 @@ class Vessels final : public Family {
       ground = fundus_ ? Colour{draw.uniform(0.6F, 0.9F), draw.uniform(0.3F, 0.5F), draw.uniform(0.1F, 0.3F)}
                        : hue_colour(draw.uniform(), draw.uniform(0.1F, 0.6F), draw.uniform(0.3F, 0.9F));
     }
-    const float depth = draw.log_uniform(0.08F, 0.4F) * (dark ? -1.0F : 1.0F);
+    const float depth = draw.log_uniform(0.1F, 0.4F) * (dark ? -1.0F : 1.0F);
     const auto toned = [&](float by) {
       return Colour{ground[0] + by * (look.channels == 3 ? 0.7F : 1.0F), ground[1] + by,
                     ground[2] + by * (look.channels == 3 ? 0.5F : 1.0F)};
     };
     Paint base = tissue(draw, ground, draw.log_uniform(0.01F, fundus_ ? 0.04F : 0.07F));
+    for (auto& value : base.amplitude) value = std::min(value, 0.3F * std::fabs(depth));
     add_paint(base);
     const auto vessel_paint = [&](float by) {
       Paint paint = tissue(draw, toned(by), 0.02F);
@@ -73,15 +76,16 @@ class Vessels final : public Family {
     fork_ = draw.uniform(0.05F, 0.12F);
     trees_ = draw.between(2, 6);
     step_ = 0.05F;
-    add_target(fibres_ ? "fibres" : "vessels", {1, 2}, 3);
-    if (!fibres_) add_target("vessels of a type", {1});
+    look.bits = true;
+    offer(fibres_ ? "fibres" : "vessels", kVessels, 3);
+    if (!fibres_) offer("vessels of a type", 1, 1);
     if (has_disc_) {
-      add_target("disc", {3, 4});
-      add_target("cup", {4}, 0.7F);
+      offer("disc", kDisc, 1);
+      offer("cup", kCup, 0.7F);
     }
     if (spots_ > 0) {
-      add_target("spots", {5}, 0.7F);
-      add_target("all spots", {5, 6}, 0.5F);
+      offer("spots", kSpot, 0.7F);
+      offer("all spots", 3 * kSpot, 0.5F);
     }
     if (fundus_) frame = draw.chance(0.7F) ? 1 : 0;
     if (fundus_) view.zoom = draw.chance(0.6F) ? draw.uniform(0.9F, 1.15F) : draw.log_uniform(1.15F, 2.4F);
@@ -112,8 +116,9 @@ class Vessels final : public Family {
       disc.rx = disc_size_ * std::exp(0.1F * lay.normal());
       disc.ry = disc.rx * lay.uniform(0.95F, 1.2F);
       disc.roughen(lay, 0.02F);
-      paint_blob(canvas, disc, disc_paint_, 3);
-      paint_blob(canvas, disc.scaled(lay.uniform(0.3F, 0.65F)).moved(0.02F * lay.normal(), 0), cup_paint_, 4);
+      paint_blob(canvas, disc, disc_paint_, kDisc);
+      paint_blob(canvas, disc.scaled(lay.uniform(0.3F, 0.65F)).moved(0.02F * lay.normal(), 0), cup_paint_,
+                 kCup);
     }
     for (int k = 0; k < spots_; ++k) {
       const int kind = lay.chance(0.5F) ? 1 : 0;
@@ -124,7 +129,7 @@ class Vessels final : public Family {
       spot.ry = spot.rx * lay.uniform(0.6F, 1);
       spot.turn = lay.uniform(0, kPi);
       spot.roughen(lay, 0.15F);
-      paint_blob(canvas, spot, spot_paints_[static_cast<size_t>(kind)], 5 + kind);
+      paint_blob(canvas, spot, spot_paints_[static_cast<size_t>(kind)], kSpot << kind);
     }
     if (fibres_) {
       const float main = lay.uniform(0, kPi);
@@ -158,6 +163,17 @@ class Vessels final : public Family {
   }
 
  private:
+  // Bits of the labels: what a vessel crosses stays what it is.
+  static constexpr int kVessels = 3, kDisc = 4, kCup = 8, kSpot = 16;
+
+  void offer(std::string kind, int bits, float weight) {
+    Target target{std::move(kind), {}, weight};
+    for (size_t value = 0; value < 256; ++value) {
+      target.labels[value] = (value & static_cast<size_t>(bits)) != 0;
+    }
+    targets.push_back(target);
+  }
+
   // Trunks leave the disc upwards and downwards and bend round the fovea.
   void arcades(Canvas& canvas, Rng& rng, float x, float y, float side) const {
     for (int trunk = 0; trunk < 4 + trees_; ++trunk) {
@@ -181,8 +197,9 @@ class Vessels final : public Family {
     struct Tip {
       float x, y, angle, radius;
       int left;
+      float curl;
     };
-    std::vector<Tip> tips{{x, y, angle, radius, steps}};
+    std::vector<Tip> tips{{x, y, angle, radius, steps, curl}};
     const int paint = kind == 0 ? first_paint_ : second_paint_;
     int drawn = 0;
     while (!tips.empty() && drawn < 260) {
@@ -191,7 +208,7 @@ class Vessels final : public Family {
       float bend = 0;
       while (tip.left-- > 0 && tip.radius > 0.0022F && drawn < 260) {
         bend = 0.7F * bend + wander_ * rng.normal();
-        tip.angle += 0.5F * bend + curl;
+        tip.angle += 0.5F * bend + tip.curl;
         const float next = tip.radius * (branches ? 0.985F : 0.998F);
         Stroke stroke{tip.x,
                       tip.y,
@@ -199,7 +216,7 @@ class Vessels final : public Family {
                       tip.x + step_ * std::cos(tip.angle),
                       tip.y + step_ * std::sin(tip.angle),
                       next};
-        canvas.paint(stroke.box(), paint, 1 + kind, stroke);
+        canvas.paint(stroke.box(), paint, 1 << kind, stroke);
         if (reflex_paint_ >= 0 && tip.radius > 0.01F) {
           Stroke shine = stroke;
           shine.r0 *= 0.3F;
@@ -213,7 +230,7 @@ class Vessels final : public Family {
         if (std::fabs(tip.x) > 1.5F || std::fabs(tip.y) > 1.5F) break;
         if (branches && rng.chance(fork_)) {
           const float share = rng.uniform(0.45F, 0.85F), turn = rng.sign() * rng.uniform(0.4F, 1.1F);
-          tips.push_back({tip.x, tip.y, tip.angle + turn, tip.radius * share, tip.left});
+          tips.push_back({tip.x, tip.y, tip.angle + turn, tip.radius * share, tip.left, 0.3F * tip.curl});
           tip.radius *= std::pow(1 - share * share * share, 1.0F / 3) * 0.3F + 0.68F;
           tip.angle -= 0.3F * turn;
         }

@@ -1,0 +1,55 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { boxLabels, niftiBytes, type Shape3 } from './tiny-dataset.js';
+
+export const SHAPE: Shape3 = [20, 24, 8];
+
+/** Writes a file and the folders above it; gzips where the name says so. */
+export async function put(file: string, bytes: Buffer | string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, file.endsWith('.gz') ? gzipSync(bytes) : bytes);
+}
+
+/** A scan in which label 1 is brighter than the ground and label 2 brighter still; `seed` makes it its own. */
+export function scanBytes(seed: number, spacing: Shape3 = [1.5, 1.5, 6], shape: Shape3 = SHAPE): Buffer {
+  const voxels = Int16Array.from(
+    boxLabels(shape),
+    (label, at) => 200 + 700 * label + ((at * 7919 + seed * 31) % 97),
+  );
+  return niftiBytes(voxels, shape, spacing);
+}
+
+/** The labels of such a scan; `values` replaces 1 and 2. */
+export function labelBytes(
+  values: readonly [number, number] = [1, 2],
+  spacing: Shape3 = [1.5, 1.5, 6],
+  shape: Shape3 = SHAPE,
+): Buffer {
+  const labels = boxLabels(shape).map((label) => (label === 0 ? 0 : values[label - 1]!));
+  return niftiBytes(labels, shape, spacing);
+}
+
+/** A gzipped NRRD volume as the LA 2018 challenge has them: bytes, 0.625 mm, left-posterior-superior. */
+export function nrrdBytes(voxels: Uint8Array, shape: Shape3): Buffer {
+  const head = [
+    'NRRD0005',
+    'type: unsigned char',
+    'dimension: 3',
+    'space: left-posterior-superior',
+    `sizes: ${shape.join(' ')}`,
+    'space directions: (0.625,0,0) (0,0.625,0) (0,0,0.625)',
+    'kinds: domain domain domain',
+    'encoding: gzip',
+    'space origin: (0,0,0)',
+  ];
+  return Buffer.concat([Buffer.from(`${head.join('\n')}\n\n`), gzipSync(voxels)]);
+}
+
+/** A binary PPM (3 channels) or PGM (1), with a comment in its head, as old tools write them. */
+export function pnmBytes(channels: 1 | 3, width: number, height: number, data: Uint8Array): Buffer {
+  return Buffer.concat([
+    Buffer.from(`P${channels === 3 ? 6 : 5}\n# made by hand\n${width} ${height}\n255\n`),
+    Buffer.from(data),
+  ]);
+}

@@ -1,0 +1,82 @@
+import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import t from 'tap';
+import { type ImportOptions, importDataset } from '../../lib/dataset/import-dataset.js';
+import { writeNnunet } from '../helpers/tiny-dataset.js';
+
+/** The files of a folder but for the time of day in the index. */
+async function content(folder: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const name of await readdir(folder)) {
+    const text = await readFile(path.join(folder, name), 'latin1');
+    files[name] = text.replace(/"created": "[^"]*"/, '');
+  }
+  return files;
+}
+
+t.test('an import that was stopped goes on and ends with the same bytes', async (t) => {
+  const root = t.testdir();
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 4 });
+  const common = { layout: 'nnunet', source, policy: 'all', axes: [2], shardBytes: 4000 } as const;
+  const whole = path.join(root, 'whole');
+  await importDataset({ ...common, out: whole });
+  const shards = (await readdir(whole)).filter((name) => name.startsWith('slices-')).length;
+  t.ok(shards > 6, 'several shards, some of which end inside a case');
+
+  const out = path.join(root, 'store');
+  const run = (stopAt: number, more: Partial<ImportOptions> = {}) => {
+    const controller = new AbortController();
+    return importDataset({
+      ...common,
+      out,
+      signal: controller.signal,
+      onProgress: ({ done }) => {
+        if (done === stopAt) controller.abort(new Error('stopped'));
+      },
+      ...more,
+    });
+  };
+  await t.rejects(run(3), { message: 'stopped' });
+  const kept = await readdir(path.join(root, 'store.partial'));
+  t.ok(kept.length > 1 && kept.length < shards, kept.join());
+  t.same((await readdir(root)).sort(), ['data', 'store.partial', 'whole']);
+  await t.rejects(run(-1, { resume: true, minArea: 20 }), {
+    code: 'ERR_DATASET',
+    message: /beginning of another import .*without --resume/,
+  });
+  // As after a power cut: a shard without a line, and a line without an end.
+  await writeFile(path.join(root, 'store.partial/slices-090.safetensors'), 'half');
+  await writeFile(path.join(root, 'store.partial/journal.jsonl'), '{"shard": 9', { flag: 'a' });
+  await t.rejects(run(6, { resume: true }), { message: 'stopped' });
+  const seen: number[] = [];
+  const summary = await importDataset({
+    ...common,
+    out,
+    resume: true,
+    onProgress: ({ done }) => seen.push(done),
+  });
+  t.ok(summary.resumedCases >= 4, `${summary.resumedCases} cases done before`);
+  t.equal(seen[0], summary.resumedCases);
+  t.match(summary, { cases: 8, splits: { test: { subjects: 1 } } });
+  t.same(await content(out), await content(whole));
+  t.same((await readdir(root)).sort(), ['data', 'store', 'whole']);
+});
+
+t.test('without --resume earlier work is thrown away; a broken file keeps what was done', async (t) => {
+  const root = t.testdir();
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 3 });
+  const options = { layout: 'nnunet', source, out: path.join(root, 'store'), shardBytes: 3000 } as const;
+  const file = path.join(source, 'labelsTr/patient003_frame01.nii.gz');
+  await cp(file, path.join(root, 'good'));
+  await truncate(file, 100);
+  await t.rejects(importDataset(options), {
+    code: 'ERR_IMAGE_FORMAT',
+    message: /patient003_frame01.*kept in .*store\.partial; --resume goes on from there/,
+  });
+  await cp(path.join(root, 'good'), file);
+  t.match(await importDataset(options), { resumedCases: 0, cases: 6 });
+  await rm(path.join(root, 'good'));
+  t.same((await readdir(root)).sort(), ['data', 'store']);
+});

@@ -13,6 +13,7 @@ import {
 } from '../image/index.js';
 import { evenly } from '../task/fit.js';
 import type { PictureResult, VolumeResult } from '../task/result.js';
+import { standardLabels, standardView } from '../task/standard-view.js';
 import type { Task } from '../task.js';
 import type { CommandContext } from './context.js';
 import { loadSegmenter } from './model-options.js';
@@ -181,17 +182,19 @@ class TaskItemPredictor {
     await writeMask(item.out, { data, shape }, { like: volume, labels: names, signal: this.signal });
     if (this.flags.overlay !== true) return;
     const axis = result.axes[0] as 0 | 1 | 2;
-    const map = { ...volume, data, frames: 1 };
-    const all = Array.from({ length: shape[axis] }, (_, index) => ({
+    const turned = standardView(volume);
+    const { spacing, affine } = turned;
+    const map = { ...standardLabels({ data, shape }, volume), frames: 1, spacing, affine };
+    const all = Array.from({ length: turned.shape[axis] }, (_, index) => ({
       index,
       mask: takeSlice(map, axis, index),
     }));
     const showing = all.filter(({ mask }) => mask.data.some((value) => value !== 0));
     const pictures = evenly(showing.length > 0 ? showing : all, SHEET_SLICES).map(
       ({ index, mask }): OverlayOptions => ({
-        image: toUint8(takeSlice(volume, axis, index), this.flags.window, { volume }),
+        image: toUint8(takeSlice(turned, axis, index), this.flags.window, { volume: turned }),
         mask: { data: mask.data as Uint8Array, width: mask.width, height: mask.height },
-        flip: displayFlips(volume, axis),
+        flip: displayFlips(turned, axis),
         caption: `slice ${index}`,
       }),
     );

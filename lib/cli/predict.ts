@@ -36,7 +36,11 @@ export function registerPredict(program: Command, shell: Shell): void {
       )
       .option('--task <file>', 'a task of gmiseg task define')
       .option('--label <n>', 'which label of --box-from or --support', integer('--label', 1, 255))
-      .option('--axis <n>', "axis to cut a volume across: 0, 1 or 2 (default: 2, or the task's)", oneAxis)
+      .option(
+        '--axis <n>',
+        'axis to cut a volume across: 0, 1 or 2 (default: 2; with examples theirs, and of the body)',
+        oneAxis,
+      )
       .option('--slice <n>', 'only this slice of a volume, from 0', integer('--slice', 0))
       .option(
         '--window <lo,hi|preset>',

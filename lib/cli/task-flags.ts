@@ -51,7 +51,11 @@ export function addFitOptions(command: Command): Command {
 export function addExampleOptions(command: Command): Command {
   return command
     .option('--label <n>', 'only this label value', integer('--label', 1, 255))
-    .option('--axis <n>', 'axis to cut volumes across (default: the one with the thickest slices)', oneAxis)
+    .option(
+      '--axis <n>',
+      'axis of the body to cut volumes across: 0 right-left, 1 front-back, 2 feet-head (default: thickest slices)',
+      oneAxis,
+    )
     .option('--axes <one|three>', 'one axis, or examples and results across all three', oneOf('axes'))
     .option('--slices <n>', 'examples that all volumes together give (default: 16)', integer('--slices', 1))
     .option('--window <lo,hi|preset>', 'grey values that become black and white', intensityWindow)

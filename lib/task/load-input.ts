@@ -22,7 +22,12 @@ export type LoadedImage = { readonly picture: Uint8Image } | { readonly volume: 
 /** Label values up to 255, of a picture or of a volume. */
 export type LoadedMask =
   | { readonly width: number; readonly height: number; readonly data: Uint8Array }
-  | { readonly shape: readonly [number, number, number]; readonly data: Uint8Array };
+  | {
+      readonly shape: readonly [number, number, number];
+      readonly data: Uint8Array;
+      /** Of a file, which may be stored in another orientation than its image. */
+      readonly affine?: Volume['affine'];
+    };
 
 export function isVolume(value: unknown): value is Volume {
   return typeof value === 'object' && value !== null && 'shape' in value && 'affine' in value;
@@ -75,9 +80,9 @@ export function loadMask(
 }
 
 async function readMaskInput(path: string, signal: AbortSignal | undefined): Promise<LoadedMask> {
-  return (await isVolumePath(path))
-    ? checkMask(await readLabelVolume(path, signal === undefined ? {} : { signal }), path)
-    : checkMask(await readMask(path), path);
+  if (!(await isVolumePath(path))) return checkMask(await readMask(path), path);
+  const labels = await readLabelVolume(path, signal === undefined ? {} : { signal });
+  return { ...(checkMask(labels, path) as Extract<LoadedMask, { shape: unknown }>), affine: labels.affine };
 }
 
 function checkMask(mask: LabelMap2D | MaskVolume, name: string): LoadedMask {

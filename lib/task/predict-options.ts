@@ -5,6 +5,7 @@ import { invalid, requireBoolean, requireKeys, requireOneOf } from '../validate.
 import type { TaskProgress } from './options.js';
 import type { TaskPrompts } from './place-prompts.js';
 import { thickAxis } from './slices-of-volume.js';
+import { standardSpacing } from './standard-view.js';
 import type { Section } from './state.js';
 
 export interface TaskPredictOptions extends JobOptions {
@@ -12,7 +13,7 @@ export interface TaskPredictOptions extends JobOptions {
   readonly prompts?: TaskPrompts;
   readonly returnProbability?: boolean;
   readonly returnUncertainty?: boolean;
-  /** Of a volume: the axis to cut it across, if not the task's own. */
+  /** Of a volume: the axis to cut it across, if not the task's own; see VolumeOptions. */
   readonly axis?: Axis;
   /**
    * Of a volume: `one` axis, or the mean over all `three`. A task that was defined with volume.axes 'three' uses all
@@ -60,6 +61,7 @@ export function passesFor(
   volume: Volume,
   { axis, axes }: TaskPredictOptions,
 ): { axis: Axis; section: Section }[] {
+  const thick = thickAxis(standardSpacing(volume));
   const of = (wanted: Axis): Section => sections.find((section) => section.axis === wanted) ?? sections[0]!;
   if (axes === 'three') {
     if (sections.length < 3 && sections[0]!.axis !== null) {
@@ -71,8 +73,7 @@ export function passesFor(
     return ([0, 1, 2] as const).map((each) => ({ axis: each, section: of(each) }));
   }
   if (axis !== undefined) return [{ axis, section: of(axis) }];
-  if (sections[0]!.axis === null) return [{ axis: thickAxis(volume.spacing), section: sections[0]! }];
-  const own =
-    axes === 'one' ? sections.filter((section) => section.axis === thickAxis(volume.spacing)) : sections;
+  if (sections[0]!.axis === null) return [{ axis: thick, section: sections[0]! }];
+  const own = axes === 'one' ? sections.filter((section) => section.axis === thick) : sections;
   return (own.length > 0 ? own : sections.slice(0, 1)).map((section) => ({ axis: section.axis!, section }));
 }

@@ -13,6 +13,7 @@ import type { Work } from './host.js';
 import { answersOf } from './predict-picture.js';
 import type { VolumeResult } from './result.js';
 import { joined, settle } from './settle.js';
+import { onOwnGrid, standardView } from './standard-view.js';
 import type { Section, TaskLabel } from './state.js';
 
 export interface VolumeAsk {
@@ -31,8 +32,10 @@ export interface VolumeAsk {
  * A volume slice by slice across each axis of `passes`, the mean over them, and the label map on the volume's own
  * grid.
  */
-export async function predictVolume(work: Work, volume: Volume, ask: VolumeAsk): Promise<VolumeResult> {
-  const { shape, spacing, affine } = volume;
+export async function predictVolume(work: Work, original: Volume, ask: VolumeAsk): Promise<VolumeResult> {
+  const volume = standardView(original);
+  const { shape } = volume;
+  const back = <T extends Uint8Array | Float32Array>(data: T): T => onOwnGrid(data, shape, original);
   const { labels, passes } = ask;
   const values = labels.map(({ value }) => value);
   const voxels = shape[0] * shape[1] * shape[2];
@@ -70,16 +73,16 @@ export async function predictVolume(work: Work, volume: Volume, ask: VolumeAsk):
   );
   return {
     kind: 'volume',
-    shape,
-    spacing,
-    affine,
-    volume,
+    shape: original.shape,
+    spacing: original.spacing,
+    affine: original.affine,
+    volume: original,
     axes: passes.map(({ axis }) => axis),
     values,
     count: values.length,
-    labels: whole ? settle(mean, values) : map,
-    ...(ask.probability && { probability: joined(mean) }),
-    ...(ask.uncertainty && { uncertainty: joined(uncertainty) }),
+    labels: back(whole ? settle(mean, values) : map),
+    ...(ask.probability && { probability: joined(mean.map(back)) }),
+    ...(ask.uncertainty && { uncertainty: joined(uncertainty.map(back)) }),
   };
 }
 

@@ -15,6 +15,7 @@ import type { PreparedExample, TaskExample } from './example.js';
 import { isVolume, type LoadedImage, type LoadedMask, loadImage, loadMask } from './load-input.js';
 import { digestOf, type FramedPicture, squareMask, squarePicture } from './picture.js';
 import { axesFor, exampleSlices, type VolumeOptions } from './slices-of-volume.js';
+import { standardLabels, standardSpacing, standardView } from './standard-view.js';
 
 export interface ExampleSettings {
   readonly window: IntensityWindow | undefined;
@@ -124,7 +125,7 @@ async function assemble(
     const image = await load();
     const mask = loadItsMask === null ? null : await loadItsMask();
     if ('volume' in image) {
-      axes ??= axesFor(settings.volume, image.volume.spacing);
+      axes ??= axesFor(settings.volume, standardSpacing(image.volume));
       examples.push(...slices(origin, image.volume, mask, { ...settings, axes, volumes }));
     } else if (mask === null) {
       prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
@@ -174,7 +175,9 @@ function slices(
       `${name} is a volume without a mask; prompts describe single pictures. Cut the slice, or give a label volume.`,
     );
   }
-  if (!('shape' in mask) || mask.shape.join() !== volume.shape.join()) {
+  const turned = standardView(volume);
+  const labels = 'shape' in mask ? standardLabels(mask, volume) : null;
+  if (labels === null || labels.shape.join() !== turned.shape.join()) {
     const found = 'shape' in mask ? mask.shape : [mask.width, mask.height];
     throw new GmisegError(
       'ERR_SHAPE',
@@ -184,12 +187,15 @@ function slices(
   }
   const { axes, values, volumes, window } = settings;
   const options = settings.volume;
-  return exampleSlices(volume, mask.data, name, { axes, values, options, volumes }).map(({ axis, index }) => {
-    const image = toUint8(takeSlice(volume, axis, index), window, { volume });
-    const labels = takeSlice({ ...volume, ...mask, frames: 1, colour: undefined as never }, axis, index);
-    const place = { ...origin, name: `${name} ${'ijk'[axis]}=${index}`, axis, index };
-    return makeExample(place, image, labels.data as Uint8Array, values);
-  });
+  return exampleSlices(turned, labels.data, name, { axes, values, options, volumes }).map(
+    ({ axis, index }) => {
+      const image = toUint8(takeSlice(turned, axis, index), window, { volume: turned });
+      const { spacing, affine } = turned;
+      const slice = takeSlice({ ...labels, frames: 1, spacing, affine }, axis, index);
+      const place = { ...origin, name: `${name} ${'ijk'[axis]}=${index}`, axis, index };
+      return makeExample(place, image, slice.data as Uint8Array, values);
+    },
+  );
 }
 
 /** Puts an image and its labels together; labels that do not count become background. */

@@ -34,6 +34,6 @@ export interface VolumeResult extends TaskResult {
   readonly affine: Affine;
   /** The volume that was segmented. */
   readonly volume: Volume;
-  /** The axes that it was cut across. */
+  /** The axes of the body that it was cut across, see VolumeOptions. */
   readonly axes: readonly (0 | 1 | 2)[];
 }

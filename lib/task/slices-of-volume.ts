@@ -4,7 +4,10 @@ import type { Axis, Volume } from '../image/index.js';
 
 /** How labelled volumes become examples, and unlabelled ones are cut. */
 export interface VolumeOptions {
-  /** Axis to cut across. Left out: the one with the largest spacing, axis 2 where they are alike. */
+  /**
+   * Axis to cut across, of the body: 0 runs from right to left, 1 from front to back, 2 from feet to head, however
+   * the file is stored. Left out: the one with the largest spacing, axis 2 where they are alike.
+   */
   readonly axis?: Axis;
   /** `three`: examples across every axis, and results are the mean over all three. `one` when left out. */
   readonly axes?: 'one' | 'three';

@@ -2,7 +2,14 @@
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
-import { type LabelVolume, readVolume, type Volume, writeMask } from '../../lib/image/index.js';
+import {
+  type LabelVolume,
+  readVolume,
+  reorient,
+  type Volume,
+  writeMask,
+  writeVolume,
+} from '../../lib/image/index.js';
 import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TaskExample } from '../../lib/task/example.js';
@@ -152,4 +159,37 @@ t.test('neighbours are a hint: a slice without contrast borrows, others keep the
     (await task.predict(weak, { returnProbability: true, neighbours: 0 })).probability,
     plain.probability,
   );
+});
+
+t.test('however a volume is stored, the body is the same', async (t) => {
+  const segmenter = await open(t);
+  const { images, truth } = await files(t, 2);
+  const options = { ...ENGINE, volume: { slices: 2 } };
+  const [example, query] = [await readVolume(images[0]!), await readVolume(images[1]!)];
+  const task = await segmenter.defineTask([{ image: images[0]!, mask: truth }], options);
+  const plain = await task.predict(query, { returnProbability: true });
+  const asMap = { ...query, data: plain.labels };
+  for (const way of ['PIR', 'LAS', 'SLP']) {
+    const turned = reorient(query, way);
+    const result = await task.predict(turned, { returnProbability: true });
+    t.same(result.shape, turned.shape);
+    t.same(result.affine, turned.affine);
+    t.same(result.axes, [2], 'across the body, not the file');
+    t.same(result.labels, reorient(asMap, way).data, way);
+    const labelsOf = { ...example, data: labels };
+    const mask = reorient(labelsOf, way);
+    const again = await segmenter.defineTask(
+      [{ image: reorient(example, way), mask: { data: mask.data, shape: mask.shape } }],
+      options,
+    );
+    t.same((await again.predict(query)).labels, plain.labels, `${way}: examples`);
+  }
+  const stored = join(dirname(truth), 'turned.nii');
+  await writeVolume(
+    stored,
+    { data: reorient({ ...example, data: labels }, 'LAS').data, shape },
+    { affine: reorient(example, 'LAS').affine },
+  );
+  const mixed = await segmenter.defineTask([{ image: example, mask: stored }], options);
+  t.same((await mixed.predict(query)).labels, plain.labels, 'a mask stored in another way than its image');
 });

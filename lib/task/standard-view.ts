@@ -1,0 +1,44 @@
+import {
+  type MaskVolume,
+  type Orientation,
+  reorient,
+  restoreOrientation,
+  type Volume,
+  type VoxelArray,
+} from '../image/index.js';
+
+/**
+ * How tasks lay volumes before they cut them, as slice stores do: the place of an organ means something only if left
+ * is left in every example. Axis 0 runs to the left, 1 to the back, 2 to the head.
+ */
+const STANDARD: Orientation = 'LPS';
+
+/** The volume in the standard orientation; nothing is interpolated. */
+export function standardView(volume: Volume): Volume {
+  return reorient(volume, STANDARD);
+}
+
+/** Millimetres along the axes of the standard view; no voxel is moved for it. */
+export function standardSpacing({ spacing, affine }: Volume): Volume['spacing'] {
+  const dot: Volume = { data: new Uint8Array(1), shape: [1, 1, 1], frames: 1, spacing, affine };
+  return reorient(dot, STANDARD).spacing;
+}
+
+/** A label volume in the standard orientation: by its own affine where it has one, else by its image's. */
+export function standardLabels(
+  labels: {
+    readonly data: Uint8Array;
+    readonly shape: readonly [number, number, number];
+    readonly affine?: Volume['affine'];
+  },
+  image: Volume,
+): { readonly data: Uint8Array; readonly shape: readonly [number, number, number] } {
+  const { data, shape, affine = image.affine } = labels;
+  const turned = reorient({ data, shape, frames: 1, spacing: image.spacing, affine }, STANDARD);
+  return { data: turned.data as Uint8Array, shape: turned.shape };
+}
+
+/** Values of the standard view, back on the volume's own grid. */
+export function onOwnGrid<T extends VoxelArray>(data: T, shape: MaskVolume['shape'], original: Volume): T {
+  return restoreOrientation({ data, shape }, original, STANDARD).data as T;
+}

@@ -294,6 +294,8 @@ t.test('every training option of the native side can be said, and none that it d
     datasets: [],
     labels: [],
     adapter: null,
+    supports: [1],
+    taskEncoder: null,
   };
   for (const key of known) {
     if (key === 'data' || key === 'out') continue;

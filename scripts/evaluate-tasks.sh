@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Tasks that the embedded model has never seen, by example: one JSON file each and a table of all.
+#   scripts/evaluate-tasks.sh DATA_DIR OUT_DIR [MODEL]      DATA_DIR holds acdc/, la2018/, wbc/, em_membrane/, ...
+# Cardiac supports come from the training patients, queries from those held back; elsewhere every third subject is a
+# query. The CT is one patient: supports from the lower half of the slices, queries from the upper one.
+# GMISEG_EVALUATE passes options on to evaluate-support.mjs, for example "--draws 2 --n 1,16".
+set -euo pipefail
+data=$1 out=$2 model=${3:-}
+root=$(cd "$(dirname "$0")/.." && pwd)
+gmiseg() { node "$root/dist/cli/main.js" "$@"; }
+export OMP_WAIT_POLICY=passive
+mkdir -p "$out"
+
+store() { # store NAME IMPORT_OPTIONS...
+  local name=$1
+  shift
+  [ -e "$out/$name/index.json" ] || gmiseg import "$@" --out "$out/$name" >&2
+}
+evaluate() { # evaluate NAME STORE LABELS OPTIONS...
+  local name=$1 store=$2 labels=$3
+  shift 3
+  [ -e "$out/$name.json" ] || node "$root/scripts/evaluate-support.mjs" --data "$out/$store" --label "$labels" \
+    --out "$out/$name.json" --sheet "$out/$name.png" ${model:+--model "$model"} ${GMISEG_EVALUATE:-} "$@"
+}
+
+store acdc --layout nnunet --in "$data/acdc" --policy all --axes 2 --min-area 20
+store la2018 --layout nnunet --in "$data/la2018" --policy all --axes 2 --min-area 20
+store wbc --layout folders --in "$data/wbc" --labels 128=cytoplasm,255=nucleus
+store em --layout folders --in "$data/em_membrane"
+store stare --layout folders --in "$data/stare"
+store ct --layout pairs --in "$data/abdomen_ct" --policy all --axes 2 --window abdomen --split none
+store brats --layout nnunet --in "$data/brats" --policy all --axes 2 --min-area 100
+
+evaluate wbc-cell wbc 1,2
+evaluate wbc-nucleus wbc 2
+evaluate acdc-lv acdc 3
+evaluate la2018 la2018 1
+evaluate em-membrane em 0
+evaluate stare stare 1
+evaluate ct-liver ct 5 --halves
+evaluate ct-spleen ct 1 --halves
+evaluate brats-tumour brats 1,2,3,4
+node "$root/scripts/evaluate-table.mjs" "$out"/*.json | tee "$out/table.md"

@@ -5,7 +5,12 @@ const SCRIPT = `
 const { parentPort } = require('node:worker_threads');
 const arrays = (value) => Object.values(value ?? {}).flatMap((part) =>
   ArrayBuffer.isView(part?.data) && part.data.buffer instanceof ArrayBuffer ? [part.data.buffer] : []);
+// Output is kept for errors, not printed; streams that the parent reads would keep its process alive.
+let printed = '';
+for (const stream of [process.stdout, process.stderr])
+  stream.write = (chunk) => { printed = (printed + chunk).slice(-4096); return true; };
 parentPort.on('message', async ({ url, name, args }) => {
+  printed = '';
   try {
     const library = await import(url);
     const result = await library[name](...args);
@@ -13,7 +18,8 @@ parentPort.on('message', async ({ url, name, args }) => {
     const bytes = buffers.reduce((sum, buffer) => sum + buffer.byteLength, 0);
     parentPort.postMessage({ result, bytes }, buffers);
   } catch (error) {
-    parentPort.postMessage({ error: error instanceof Error ? error.message : String(error) });
+    const message = error instanceof Error ? error.message : String(error);
+    parentPort.postMessage({ error: (message + '\\n' + printed).trim() });
   }
 });
 `;
@@ -22,8 +28,6 @@ parentPort.on('message', async ({ url, name, args }) => {
 const LINGER = 1000;
 /** A thread that has handled this many bytes is ended: what its calls took is given back for sure. */
 const MOST_BYTES = 2 ** 28;
-/** Characters of output that are kept for an error's message. */
-const MOST_OUTPUT = 4096;
 
 /** What a library call in a thread failed with: its message and what it printed. */
 export class WasmJobError extends Error {
@@ -44,18 +48,12 @@ export class WasmThread {
     stdout: true,
     stderr: true,
   });
-  private printed = '';
   private bytes = 0;
   private ended = false;
   private timer: NodeJS.Timeout | null = null;
   private answer: (answer: Answer) => void = () => {};
 
   constructor() {
-    for (const stream of [this.worker.stdout, this.worker.stderr]) {
-      stream.on('data', (chunk: Buffer) => {
-        this.printed = (this.printed + chunk.toString()).slice(-MOST_OUTPUT);
-      });
-    }
     this.worker.on('message', (answer: Answer) => this.answer(answer));
     this.worker.on('error', (error) => this.answer({ error: error.message }));
     this.worker.on('exit', () => {
@@ -76,17 +74,14 @@ export class WasmThread {
   ): Promise<Result> {
     if (this.timer !== null) clearTimeout(this.timer);
     this.worker.ref();
-    this.printed = '';
     let stop: (() => void) | undefined;
     try {
       return await new Promise<Result>((resolve, reject) => {
         stop = () => reject(signal?.reason);
         signal?.addEventListener('abort', stop, { once: true });
         this.answer = (answer) => {
-          if ('error' in answer) {
-            const output = this.printed.trim();
-            reject(new WasmJobError(output === '' ? answer.error : `${answer.error}\n${output}`));
-          } else {
+          if ('error' in answer) reject(new WasmJobError(answer.error));
+          else {
             this.bytes += answer.bytes;
             resolve(answer.result as Result);
           }

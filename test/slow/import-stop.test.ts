@@ -25,7 +25,7 @@ t.test(
   async (t) => {
     const root = t.testdir();
     const source = path.join(root, 'data');
-    await writeNnunet(source, { patients: 20, shape: [64, 64, 24] });
+    await writeNnunet(source, { patients: 80, shape: [64, 64, 24] });
     const partial = path.join(root, 'store.partial');
     const args = ['import', '--layout', 'nnunet', '--in', source, '--policy', 'all', '--workers', '2'];
     const mine = [...args, '--out', path.join(root, 'store')];
@@ -44,7 +44,7 @@ t.test(
     const second = await startUntil([...mine, '--resume'], partial, 2);
     second.kill('SIGKILL');
     await ended(second);
-    t.match((await readdir(root)).sort(), ['data', 'store.partial']);
+    t.ok((await readdir(root)).includes('store.partial'));
     t.match(
       await gmisegProcess([...mine, '--resume']),
       { code: 1, stderr: /ERR_BUSY/ },

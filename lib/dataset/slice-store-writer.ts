@@ -254,10 +254,12 @@ const STORE_FILE = /^(index\.json|slices-\d+\.safetensors)$/;
 /** What `gmiseg import --verify` and `--preview` leave in the folder of the store. */
 const SIDECAR = /^(fingerprint\.json|preview.*\.png)$/;
 
+/** Takes over what lies beside the store that is replaced, but for what was made anew. */
 async function keepSidecars(from: string, to: string): Promise<void> {
   const names = await readdir(from).catch(() => []);
+  const made = new Set(await readdir(to));
   for (const name of names)
-    if (SIDECAR.test(name)) await copyFile(path.join(from, name), path.join(to, name));
+    if (SIDECAR.test(name) && !made.has(name)) await copyFile(path.join(from, name), path.join(to, name));
 }
 
 async function refuseToReplace(target: string, overwrite: boolean): Promise<void> {

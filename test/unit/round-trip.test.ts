@@ -10,6 +10,7 @@ import {
   type Volume,
   writeMask,
 } from '../../lib/image/index.js';
+import { wasmJob } from '../../lib/image/wasm-job.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/images');
 const SCRIPT = join(import.meta.dirname, '../helpers/round-trip.py');
@@ -63,13 +64,11 @@ t.test('masks as nibabel sees them', { skip: absent }, async (t) => {
 });
 
 t.test('masks as ITK sees them', async (t) => {
-  interface Itk {
-    niftiReadImageNode(path: string): Promise<{
-      couldRead: boolean;
-      image: { size: number[]; spacing: number[]; origin: number[]; direction: Float64Array };
-    }>;
+  interface Read {
+    readonly image: { size: number[]; spacing: number[]; origin: number[]; direction: Float64Array };
   }
-  const itk = (await import('@itk-wasm/image-io')) as unknown as Itk;
+  const read = (path: string): Promise<Read> =>
+    wasmJob({ package: '@itk-wasm/image-io', name: 'niftiReadImageNode', args: [path] }, 'the test');
   const root = t.testdir();
   // ITK reads no NIFTI-2 and no sheared grid, and gives files of four and five axes other directions.
   const odd =
@@ -79,8 +78,8 @@ t.test('masks as ITK sees them', async (t) => {
     const like = await readVolume(source);
     const mask = join(root, 'mask.nii.gz');
     await writeMask(mask, { data: cycle(like), shape: like.shape }, { like });
-    const [a, b] = [await itk.niftiReadImageNode(source), await itk.niftiReadImageNode(mask)];
-    const geometry = ({ image }: typeof a) => ({
+    const [a, b] = [await read(source), await read(mask)];
+    const geometry = ({ image }: Read) => ({
       size: [...image.size, 1].slice(0, 3),
       spacing: image.spacing,
       origin: image.origin,

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
@@ -40,6 +40,16 @@ t.test('a sound dataset: table, fingerprint, preview, and a store beside them', 
   t.ok(picture.data.some((value) => value > 100));
   t.match(await gmiseg(args), { code: 0 }, 'the store goes into the same folder');
   t.ok(await readFile(path.join(out, 'fingerprint.json')), 'and leaves the fingerprint there');
+  const index = JSON.parse(await readFile(path.join(out, 'index.json'), 'utf8'));
+  t.same(index.provenance.subjects, { train: ['patient001', 'patient002'], val: [], test: ['patient003'] });
+  await rm(path.join(out, 'preview.png'));
+  t.match(await gmiseg([...args, '--force', '--preview']), { code: 0 });
+  t.same((await readdir(out)).sort(), [
+    'fingerprint.json',
+    'index.json',
+    'preview.png',
+    'slices-000.safetensors',
+  ]);
 });
 
 t.test('a broken dataset: each fault by name, all in one run', async (t) => {

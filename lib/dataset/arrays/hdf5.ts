@@ -1,5 +1,5 @@
-import { stat } from 'node:fs/promises';
 import type { VoxelArray } from '../../image/index.js';
+import { sniffFormat } from '../../image/index.js';
 import { optionalModule } from '../../image/optional-module.js';
 import type { NamedArray } from './named-array.js';
 
@@ -28,7 +28,8 @@ function numbers(value: unknown): VoxelArray {
  * installed.
  */
 export async function readHdf5(path: string, names: readonly string[]): Promise<NamedArray[]> {
-  await stat(path);
+  // The library would print a page of its own troubles.
+  if ((await sniffFormat(path)) !== 'hdf5') throw new Error('is no HDF5 file');
   const library = await optionalModule<H5Wasm | { default: H5Wasm }>('h5wasm/node', `reading ${path}`);
   const { ready, File } = 'default' in library ? library.default : library;
   await ready;

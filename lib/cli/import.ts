@@ -179,9 +179,13 @@ export function registerImport(program: Command, shell: Shell): void {
   );
 }
 
-/** As many as help, and leave the machine usable: reading is bound by unpacking and cutting. */
+/**
+ * Files are unpacked beside the main thread anyway, so a small or busy machine gains nothing from more threads: half
+ * of the cores, at most 4, from 4 cores on.
+ */
 function defaultWorkers(): number {
-  return Math.min(4, availableParallelism());
+  const cores = availableParallelism();
+  return cores < 4 ? 0 : Math.min(4, Math.floor(cores / 2));
 }
 
 function oneOf(flag: string, names: readonly string[]): (text: string) => string {

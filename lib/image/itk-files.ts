@@ -9,10 +9,14 @@ import { WasmJobError, wasmJob } from './wasm-job.js';
 const PACKAGE = '@itk-wasm/image-io';
 const NAMES = { nrrd: 'NRRD', metaimage: 'MetaImage' } as const;
 
-/** What ITK says last is what it means; the lines before are where in its sources. */
+/** What the wasm runtime says of every failure, which tells nobody anything. */
+const NOISE = /^(\d*$|Exception while|stdout:|stderr:\s*$|Build module|\s*$)/;
+
+/** What ITK itself says first, in brackets; nothing where it says nothing. */
 function reason(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).trim().split('\n');
-  return (lines.at(-1) ?? '').replace(/^.*?ERROR:\s*/, '').slice(0, 200);
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n');
+  const line = lines.find((text) => !NOISE.test(text));
+  return line === undefined ? '' : ` (${line.replace(/^.*?ERROR:\s*/, '').slice(0, 200)})`;
 }
 
 const ENDINGS = { nrrd: /\.(nrrd|nhdr)$/i, metaimage: /\.(mha|mhd)$/i } as const;
@@ -47,7 +51,7 @@ export async function readItkVolume(
   const damaged = (cause?: unknown): GmisegError =>
     new GmisegError(
       'ERR_IMAGE_FORMAT',
-      `${path} is a ${NAMES[format]} file that cannot be read${cause === undefined ? '' : ` (${reason(cause)})`}; is it complete, and is the data file that its header names beside it? Copy or download it again`,
+      `${path} is a ${NAMES[format]} file that cannot be read${cause === undefined ? '' : reason(cause)}; is it complete, and is the data file that its header names beside it? Copy or download it again`,
       { ...(cause === undefined ? {} : { cause }), details: { path, format } },
     );
   await checkName(path, format);
@@ -88,7 +92,7 @@ export async function writeItkMask(
       );
       if (!couldWrite) throw new WasmJobError('the format does not take it');
     },
-    (cause) => ` (${reason(cause)}); does its directory exist, and may it be written?`,
+    (cause) => `${reason(cause)}; does its directory exist, and may it be written?`,
     signal,
   );
 }

@@ -57,6 +57,7 @@ export function checkTaskFlags(flags: PredictFlags): void {
   for (const name of [
     'engine',
     'output',
+    'partner',
     'view',
     'ensemble',
     'flips',

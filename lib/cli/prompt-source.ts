@@ -18,6 +18,7 @@ export interface PromptSource {
 const TASK_FLAGS = [
   'engine',
   'output',
+  'partner',
   'view',
   'ensemble',
   'flips',

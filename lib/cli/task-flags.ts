@@ -9,6 +9,7 @@ import { UsageError } from './usage-error.js';
 export interface TaskFlags {
   engine?: NonNullable<TaskOptions['engine']>;
   output?: NonNullable<TaskOptions['output']>;
+  partner?: NonNullable<TaskOptions['partner']>;
   view?: NonNullable<TaskOptions['view']>;
   ensemble?: number;
   flips?: boolean;
@@ -23,6 +24,7 @@ export interface TaskFlags {
 const VALUES = {
   engine: ['auto', 'learned', 'training-free', 'threshold', 'copy'],
   output: ['auto', 'mean', 'dense', 'refined'],
+  partner: ['auto', 'none', 'threshold'],
   view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
   axes: ['one', 'three'],
 } as const;
@@ -42,6 +44,7 @@ export function addFitOptions(command: Command): Command {
   return command
     .option('--engine <name>', `${VALUES.engine.join(', ')} (default: auto)`, oneOf('engine'))
     .option('--output <name>', `of the learned engine: ${VALUES.output.join(', ')}`, oneOf('output'))
+    .option('--partner <name>', `a second engine: ${VALUES.partner.join(', ')}`, oneOf('partner'))
     .option('--view <name>', `${VALUES.view.join(', ')} (default: auto)`, oneOf('view'))
     .option('--ensemble <k>', 'mean over k subsets of the examples', integer('--ensemble', 1, 64))
     .option('--flips', 'mirrored pictures too, and the mean of both');
@@ -64,7 +67,7 @@ export function addExampleOptions(command: Command): Command {
 
 /** The flags as options of defineTask. */
 export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptions {
-  const { engine, output, view, ensemble, flips, label, axis, axes, slices, window, seed } = flags;
+  const { engine, output, partner, view, ensemble, flips, label, axis, axes, slices, window, seed } = flags;
   const volume = {
     ...(axis === undefined ? {} : { axis }),
     ...(axes === undefined ? {} : { axes }),
@@ -73,6 +76,7 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
   return {
     ...(engine === undefined ? {} : { engine }),
     ...(output === undefined ? {} : { output }),
+    ...(partner === undefined ? {} : { partner }),
     ...(view === undefined ? {} : { view }),
     ...(ensemble === undefined ? {} : { ensemble }),
     ...(flips === undefined ? {} : { flips }),

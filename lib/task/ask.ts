@@ -1,5 +1,5 @@
 import type { NativeEmbedding, NativeTask } from '../../types/native.js';
-import type { FittedLabel } from './fit.js';
+import type { FittedLabel, Pass } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { Work } from './host.js';
 import type { Picture } from './picture.js';
@@ -53,11 +53,16 @@ async function askOnce(
   const { picture } = query;
   const { width, height } = picture;
   const { recipe } = fitted;
-  const ask = (pass: 'first' | 'second', fit: FitOptions, region: Region): Promise<Answer> =>
+  const ask = (pass: Pass, fit: FitOptions, region: Region): Promise<Answer> =>
     askRegion(work, { task: fitted.part(pass, mirrored), fit, query, region, mirrored }, options);
+  const askFirst = async (region: Region): Promise<Answer> => {
+    const own = await ask('first', recipe.first, region);
+    if (recipe.partner === null) return own;
+    return meanOf([own, await ask('partner', recipe.partner, region)], options.spread);
+  };
   const across = tilesAcross(recipe.view);
   if (across === 1) {
-    const first = await ask('first', recipe.first, wholeOf(picture));
+    const first = await askFirst(wholeOf(picture));
     if (recipe.second === null) return first;
     const box = targetBox(first.probability, width, height);
     // Nothing found: there is nowhere to look closer, and the first pass's answer stands.
@@ -68,7 +73,7 @@ async function askOnce(
   const probability = new Blend(width, height);
   const spread = options.spread ? new Blend(width, height) : null;
   for (const region of tilesOf(picture, across)) {
-    const tile = await ask('first', recipe.first, region);
+    const tile = await askFirst(region);
     probability.add(tile.probability, region);
     if (spread !== null && tile.spread !== null) spread.add(tile.spread, region);
   }

@@ -33,8 +33,8 @@ export interface ChoiceContext {
 
 /** Left-out sources that a choice is made by: with more, its error hardly falls and its cost still grows. */
 const MOST_GROUPS = 16;
-/** Of them, those that both passes of a crop are tried on: every one costs two fits. */
-const CROP_GROUPS = 8;
+/** Of them, those that candidates of two engines or passes are tried on: every one costs two fits. */
+const COSTLY_GROUPS = 8;
 /** Encoded pictures, and encoded tiles, that take part in a choice. */
 const CHOICE_PICTURES = 32;
 const CHOICE_TILES = 64;
@@ -42,6 +42,8 @@ const CHOICE_TILES = 64;
 const GOOD_ENOUGH = 0.9;
 /** Below this share of the picture a target covers so few cells of the encoder's grid that a closer look can pay. */
 const SMALL_TARGET = 0.03;
+/** The mean of two engines that are further apart than this can hardly beat the better one. */
+const NEAR = 0.15;
 /** Where all engines do worse, the most similar example's mask is worth a try. */
 const POOR = 0.7;
 
@@ -56,17 +58,24 @@ export async function chooseRecipe(
   value: number,
 ): Promise<Choice> {
   const { settings } = context;
-  const { flips, view } = settings;
+  const { flips, view, partner } = settings;
+  const withPartner = (recipe: Recipe): Recipe =>
+    partner === 'threshold' && recipe.first.engine !== 'threshold'
+      ? { ...recipe, partner: { engine: 'threshold' } }
+      : recipe;
   const candidates = candidatesFor(settings, context.hasTaskEncoder);
   const recipeOf = (view: View, first: FitOptions): Recipe => ({
     view,
     first,
+    partner: null,
     second: view === 'crop' ? first : null,
     flips,
   });
   const prior = recipeOf(view === 'auto' ? 'whole' : view, candidates[0] as FitOptions);
   const groups = limited(groupsOf(examples), MOST_GROUPS, CHOICE_PICTURES);
-  if (groups.length < 2 || (candidates.length === 1 && view !== 'auto')) return { recipe: prior, trials: [] };
+  if (groups.length < 2 || (candidates.length === 1 && view !== 'auto')) {
+    return { recipe: withPartner(prior), trials: [] };
+  }
   const trials: Trial[] = [];
   const best = (): Trial => winner(trials);
   if (view === 'auto' || view === 'whole' || view === 'crop') {
@@ -79,19 +88,25 @@ export async function chooseRecipe(
   }
   if (view === 'crop') {
     const { recipe } = best();
-    return { recipe: recipeOf('crop', recipe.first), trials };
+    return { recipe: withPartner(recipeOf('crop', recipe.first)), trials };
+  }
+  const seeing = trials.filter(
+    ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
+  );
+  if (view === 'auto' || view === 'whole') {
+    const pair = partner === 'auto' ? nearThreshold(trials, seeing) : null;
+    if (pair !== null) trials.push(await tryCostly(context, groups, value, pair));
   }
   if (view === 'auto') {
     // A threshold sees no more in a part of the picture; what has been learned may, also where grey does better so far.
-    const seeing = trials.filter(
-      ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
-    );
     const fits =
       seeing.length === 0 ? [] : uniqueFits([winner(seeing).recipe.first, seeing[0]!.recipe.first]);
     if (fits.length > 0 && targetShare(examples, value) < SMALL_TARGET) {
-      const { first } = best().recipe;
+      const { first } = winner(trials.filter(({ recipe }) => recipe.partner === null)).recipe;
       for (const second of fits) {
-        trials.push(await tryCrop(context, groups, value, { view: 'crop', first, second, flips }));
+        trials.push(
+          await tryCostly(context, groups, value, { view: 'crop', first, partner: null, second, flips }),
+        );
       }
     }
     const longest = Math.max(...examples.map(({ picture }) => Math.max(picture.width, picture.height)));
@@ -103,7 +118,7 @@ export async function chooseRecipe(
     }
   }
   const { recipe } = best();
-  return { recipe: { ...recipe, flips }, trials };
+  return { recipe: withPartner({ ...recipe, flips }), trials };
 }
 
 /**
@@ -128,6 +143,15 @@ export function winner(trials: readonly Trial[]): Trial {
     });
     return differences.length > 0 && mean(differences) > margin(differences) ? challenger : holder;
   });
+}
+
+/** What has been learned and the threshold together, where neither is far worse; null else. */
+function nearThreshold(trials: readonly Trial[], seeing: readonly Trial[]): Recipe | null {
+  const threshold = trials.find(({ recipe }) => recipe.first.engine === 'threshold');
+  if (threshold === undefined || seeing.length === 0) return null;
+  const best = winner(seeing);
+  const apart = Math.abs(mean([...best.dice.values()]) - mean([...threshold.dice.values()]));
+  return apart > NEAR ? null : { ...best.recipe, partner: threshold.recipe.first };
 }
 
 /** So many groups, and about so many examples in all, evenly spread. */
@@ -170,22 +194,22 @@ async function tryFirstPass(
         sums.set(example.digest, sum);
       }
       const dice = new Map([...sums].map(([digest, sum]) => [digest, diceOf(sum)]));
-      return { recipe: { view, first, second: null, flips: settings.flips }, dice };
+      return { recipe: { view, first, partner: null, second: null, flips: settings.flips }, dice };
     });
   } finally {
     if (own !== gallery) own.close();
   }
 }
 
-/** Leave-one-out of both passes. */
-async function tryCrop(
+/** Leave-one-out of a recipe with two engines or two passes. */
+async function tryCostly(
   { work, gallery }: ChoiceContext,
   groups: readonly (readonly PreparedExample[])[],
   value: number,
   recipe: Recipe,
 ): Promise<Trial> {
   const dice = new Map<string, number>();
-  const left = evenly(groups, CROP_GROUPS);
+  const left = evenly(groups, COSTLY_GROUPS);
   for (const [at, group] of left.entries()) {
     work.progress('choose', at / left.length);
     const others = groups.filter((other) => other !== group).flat();

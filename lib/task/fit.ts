@@ -5,8 +5,11 @@ import type { Work } from './host.js';
 import { type FitOptions, type Recipe, tilesAcross } from './recipe.js';
 import { boxOf, cropRound, cut, type Region, tilesOf, wholeOf } from './region.js';
 
+/** What native tasks are fitted for. */
+export const PASSES = ['first', 'partner', 'second'] as const;
+export type Pass = (typeof PASSES)[number];
 /** A native task of one pass. */
-export type Part = 'first' | 'second' | 'first-mirrored' | 'second-mirrored';
+export type Part = Pass | `${Pass}-mirrored`;
 
 /** One label, fitted. */
 export class FittedLabel {
@@ -16,7 +19,7 @@ export class FittedLabel {
     readonly parts: ReadonlyMap<Part, NativeTask>,
   ) {}
 
-  part(pass: 'first' | 'second', mirrored: boolean): NativeTask {
+  part(pass: Pass, mirrored: boolean): NativeTask {
     return this.parts.get(mirrored ? `${pass}-mirrored` : pass) as NativeTask;
   }
 
@@ -111,8 +114,10 @@ export async function fitLabel(
   try {
     for (const mirrored of recipe.flips ? [false, true] : [false]) {
       const suffix = mirrored ? '-mirrored' : '';
-      const passes: ['first' | 'second', ExamplePart[], FitOptions | null][] = [
-        ['first', firstParts(examples, value, tilesAcross(recipe.view)), recipe.first],
+      const seenFirst = firstParts(examples, value, tilesAcross(recipe.view));
+      const passes: [Pass, ExamplePart[], FitOptions | null][] = [
+        ['first', seenFirst, recipe.first],
+        ['partner', seenFirst, recipe.partner],
         ['second', secondParts(examples, value), recipe.second],
       ];
       for (const [pass, seen, options] of passes) {

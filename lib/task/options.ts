@@ -18,6 +18,8 @@ export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy']
 export type EngineChoice = (typeof ENGINES)[number];
 export const OUTPUTS = ['auto', 'mean', 'dense', 'refined'] as const;
 
+export const PARTNERS = ['auto', 'none', 'threshold'] as const;
+
 /** How a task is made. Whatever is left out, `auto` decides by leave-one-out on the examples. */
 export interface TaskOptions extends JobOptions {
   /**
@@ -27,6 +29,8 @@ export interface TaskOptions extends JobOptions {
   readonly engine?: EngineChoice;
   /** Of `learned`: the task encoder's own answer (`dense`), SAM's from it (`refined`), or the mean of both. */
   readonly output?: (typeof OUTPUTS)[number];
+  /** A second engine, the mean with which decides: `threshold` beside another engine, or `none`. */
+  readonly partner?: (typeof PARTNERS)[number];
   /** Of `training-free`: how much the place in the picture counts, 0 to 1. */
   readonly location?: number;
   /** Of `training-free`: how sharply similarity decides, above 0. */
@@ -63,6 +67,7 @@ export interface TaskProgress {
 export interface TaskSettings {
   readonly engine: EngineChoice;
   readonly output: (typeof OUTPUTS)[number];
+  readonly partner: (typeof PARTNERS)[number];
   readonly location: number | null;
   readonly temperature: number | null;
   readonly view: 'auto' | View;
@@ -83,6 +88,7 @@ const KEYS = [
   'queue',
   'engine',
   'output',
+  'partner',
   'location',
   'temperature',
   'view',
@@ -100,9 +106,10 @@ const KEYS = [
 export function taskSettings(options: TaskOptions): TaskSettings {
   requireKeys('options', options, KEYS);
   const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
-  const { location, temperature, window, volume = {} } = options;
+  const { partner = 'auto', location, temperature, window, volume = {} } = options;
   requireOneOf('options.engine', engine, ENGINES);
   requireOneOf('options.output', output, OUTPUTS);
+  requireOneOf('options.partner', partner, PARTNERS);
   requireOneOf('options.view', view, ['auto', ...VIEWS]);
   requireInteger('options.ensemble', ensemble, 1, 64);
   requireInteger('options.subset', subset, 0, 2 ** 20);
@@ -118,6 +125,7 @@ export function taskSettings(options: TaskOptions): TaskSettings {
   return {
     engine,
     output,
+    partner,
     location: location ?? null,
     temperature: temperature ?? null,
     view,

@@ -19,6 +19,8 @@ export interface Recipe {
   readonly view: View;
   /** The engine of the whole picture or of its tiles. */
   readonly first: FitOptions;
+  /** A second engine on the same view, if the mean of both does better than either. */
+  readonly partner: FitOptions | null;
   /** With `crop`: the engine of the second pass. */
   readonly second: FitOptions | null;
   /** Everything once more on mirrored pictures, and the mean of both. */
@@ -31,8 +33,8 @@ export function tilesAcross(view: View): number {
 }
 
 /** For people: `learned (mean), tiles 2 x 2, mirrored too`. */
-export function describeRecipe({ view, first, second, flips }: Recipe): string {
-  const parts = [describeFit(first)];
+export function describeRecipe({ view, first, partner, second, flips }: Recipe): string {
+  const parts = [partner === null ? describeFit(first) : `${describeFit(first)} + ${describeFit(partner)}`];
   if (view.startsWith('tiles')) parts.push(`tiles ${tilesAcross(view)} x ${tilesAcross(view)}`);
   if (second !== null) parts.push(`then a crop with ${describeFit(second)}`);
   if (flips) parts.push('mirrored too');

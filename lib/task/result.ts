@@ -10,8 +10,8 @@ interface TaskResult {
   /** [count, ...grid], 0 to 1, before labels were weighed against one another; only if asked for. */
   readonly probability?: Float32Array;
   /**
-   * [count, ...grid]: the standard deviation of the probability over ensemble members and mirrored passes; 0
-   * everywhere where the task has neither. Only if asked for.
+   * [count, ...grid]: the standard deviation of the probability over ensemble members, engines and mirrored
+   * passes; 0 everywhere where the task has one of each. Only if asked for.
    */
   readonly uncertainty?: Float32Array;
 }

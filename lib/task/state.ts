@@ -164,6 +164,7 @@ export function finalRecipe(recipe: Recipe, settings: TaskSettings): Recipe {
   return {
     ...recipe,
     first: withEnsemble(recipe.first, settings),
+    partner: recipe.partner === null ? null : withEnsemble(recipe.partner, settings),
     second: recipe.second === null ? null : withEnsemble(recipe.second, settings),
   };
 }

@@ -8,7 +8,7 @@ import { toPath } from '../load-options.js';
 import { packageRoot } from '../package-root.js';
 import { invalid } from '../validate.js';
 import type { PreparedExample } from './example.js';
-import { FittedLabel, type Part } from './fit.js';
+import { FittedLabel, PASSES, type Part } from './fit.js';
 import type { TaskHost, Work } from './host.js';
 import type { TaskSettings } from './options.js';
 import type { Recipe } from './recipe.js';
@@ -175,7 +175,7 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
 
 /** The parts that a recipe needs: a file that lacks one would fail only when it is used. */
 function wantedParts(recipe: Recipe, parts: readonly Part[], path: string): readonly Part[] {
-  const passes = recipe.second === null ? (['first'] as const) : (['first', 'second'] as const);
+  const passes = PASSES.filter((pass) => recipe[pass] !== null);
   const wanted: Part[] = passes.flatMap((pass): Part[] =>
     recipe.flips ? [pass, `${pass}-mirrored`] : [pass],
   );

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
+import { PASSES } from './fit.js';
 import { VIEWS } from './recipe.js';
 
 /** The JSON of a task's file: everything but the native state and the examples' pixels. */
@@ -17,6 +18,7 @@ const fit = z.strictObject({
 const recipe = z.strictObject({
   view: z.enum(VIEWS),
   first: fit,
+  partner: fit.nullable(),
   second: fit.nullable(),
   flips: z.boolean(),
 });
@@ -41,6 +43,7 @@ const schema = z.object({
   settings: z.object({
     engine: z.string(),
     output: z.string(),
+    partner: z.string(),
     location: z.number().nullable(),
     temperature: z.number().nullable(),
     view: z.string(),
@@ -62,7 +65,7 @@ const schema = z.object({
           z.object({
             value: z.int(),
             recipe,
-            parts: z.array(z.enum(['first', 'second', 'first-mirrored', 'second-mirrored'])),
+            parts: z.array(z.enum([...PASSES, ...PASSES.map((pass) => `${pass}-mirrored` as const)])),
             /** What was tried while choosing: mean Dice of so many examples left out. */
             trials: z.array(z.object({ recipe, dice: z.number().nullable(), examples: z.int() })),
           }),

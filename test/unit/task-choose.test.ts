@@ -47,6 +47,12 @@ async function choose(
   return { choice, session, kept };
 }
 
+/** A threshold far below the other engines, so that nobody thinks of their mean. */
+const apart =
+  (dice: number): FakeDice =>
+  ({ engine }) =>
+    engine === 'threshold' ? dice - 0.3 : dice;
+
 const SMALL = { width: 48, height: 40 };
 
 t.test('one example: the first candidate, on the whole picture, without a trial', async (t) => {
@@ -54,6 +60,7 @@ t.test('one example: the first candidate, on the whole picture, without a trial'
   t.same(choice.recipe, {
     view: 'whole',
     first: { engine: 'learned', output: 'mean' },
+    partner: null,
     second: null,
     flips: false,
   });
@@ -64,7 +71,7 @@ t.test('one example: the first candidate, on the whole picture, without a trial'
 });
 
 t.test('near equals: the one to trust first; a clear gain: the better one', async (t) => {
-  const equal = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.805 : 0.8));
+  const equal = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.995 : 0.99));
   t.equal(equal.choice.recipe.first.engine, 'learned');
   t.equal(equal.session.trials.length, 1, 'small pictures of large targets: whole pictures only');
   t.same(
@@ -79,20 +86,45 @@ t.test('near equals: the one to trust first; a clear gain: the better one', asyn
       ['threshold', undefined],
     ],
   );
-  const clear = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.95 : 0.8));
+  const clear = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.99 : 0.8));
   t.equal(clear.choice.recipe.first.engine, 'threshold');
 });
 
+t.test('two engines that are near each other: their mean is tried as well', async (t) => {
+  // The fake engines find bright pixels, so their mean does too, whatever the trial says of each.
+  const near = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.75 : 0.8));
+  t.match(near.choice.recipe, {
+    view: 'whole',
+    first: { engine: 'learned' },
+    partner: { engine: 'threshold' },
+  });
+  t.equal(near.session.fits.length, 12, 'two fits for each that is left out');
+  const far = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.5 : 0.8));
+  t.equal(far.choice.recipe.partner, null);
+  t.equal(far.session.fits.length, 0);
+  const forced = await choose(many(6, SMALL), apart(0.8), { partner: 'threshold' });
+  t.same(forced.choice.recipe.partner, { engine: 'threshold' });
+  const none = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.75 : 0.8), {
+    partner: 'none',
+  });
+  t.equal(none.choice.recipe.partner, null);
+});
+
 t.test('the mask of the most similar example is tried only where all else is poor', async (t) => {
-  const poor = await choose(many(6, SMALL), ({ engine }) => (engine === 'copy' ? 0.5 : 0.3));
+  const poor = await choose(many(6, SMALL), ({ engine }) =>
+    engine === 'copy' ? 0.5 : engine === 'threshold' ? 0.1 : 0.3,
+  );
   t.equal(poor.choice.recipe.first.engine, 'copy');
-  const fair = await choose(many(6, SMALL), ({ engine }) => (engine === 'copy' ? 1 : 0.75));
+  const fair = await choose(many(6, SMALL), ({ engine }) =>
+    engine === 'copy' ? 1 : engine === 'threshold' ? 0.1 : 0.75,
+  );
   t.equal(fair.choice.recipe.first.engine, 'learned');
 });
 
 t.test('tiles: on large pictures, where whole ones do not do well already', async (t) => {
   const large = { width: 200, height: 160 };
-  const tiled: FakeDice = (_fit, { width }) => (width === 200 ? 0.6 : width > 100 ? 0.75 : 0.74);
+  const tiled: FakeDice = ({ engine }, { width }) =>
+    engine === 'threshold' ? 0.2 : width === 200 ? 0.6 : width > 100 ? 0.75 : 0.74;
   const { choice, session, kept } = await choose(many(5, large, { r: 30, x: 60, y: 60 }), tiled);
   t.equal(choice.recipe.view, 'tiles-2');
   t.equal(kept, 5, 'tiles are let go, whole pictures are kept');
@@ -100,7 +132,7 @@ t.test('tiles: on large pictures, where whole ones do not do well already', asyn
     session.trials.some(({ examples }) => examples[0]!.embedding.imageWidth < 100),
     '4 x 4 was tried too',
   );
-  const good = await choose(many(5, large, { r: 30, x: 60, y: 60 }), () => 0.92);
+  const good = await choose(many(5, large, { r: 30, x: 60, y: 60 }), apart(0.92));
   t.equal(good.session.trials.length, 1);
   const fits = await choose(many(5, large, { r: 30, x: 60, y: 60 }), tiled, {}, { imageSize: 256 });
   t.equal(fits.choice.recipe.view, 'whole', 'a picture no larger than the input');
@@ -115,27 +147,27 @@ t.test('tiles: on large pictures, where whole ones do not do well already', asyn
 });
 
 t.test('tiles of one picture are one case', async (t) => {
-  const { session } = await choose(many(3, { width: 200, height: 160 }, { r: 30, x: 60, y: 60 }), () => 0.5);
+  const { session } = await choose(many(3, { width: 200, height: 160 }, { r: 30, x: 60, y: 60 }), apart(0.5));
   const tiles = session.trials.find(({ examples }) => examples.length === 12)!;
   t.same(new Set(tiles.examples.map(({ group }) => group)).size, 3);
 });
 
 t.test('small targets: a second look, from the supports cropped round their masks', async (t) => {
   const wide = { width: 120, height: 100 };
-  const { choice, session } = await choose(many(5, wide, { r: 6 }), () => 0.5, {}, { imageSize: 128 });
+  const { choice, session } = await choose(many(5, wide, { r: 6 }), apart(0.5), {}, { imageSize: 128 });
   // The fake engine finds bright pixels, so both passes of the crop are right and the trial of whole pictures is not.
   t.equal(choice.recipe.view, 'crop');
   t.same(choice.recipe.second, choice.recipe.first);
   const crop = session.fits.find(({ examples }) => examples[0]!.embedding.imageWidth < 120);
   t.equal(crop?.examples.length, 4, 'fitted to the others');
   t.ok(crop?.examples.every(({ mask }) => mask.includes(1)));
-  const large = await choose(many(5, wide, { r: 30, x: 50, y: 50 }), () => 0.5, {}, { imageSize: 128 });
+  const large = await choose(many(5, wide, { r: 30, x: 50, y: 50 }), apart(0.5), {}, { imageSize: 128 });
   t.equal(large.choice.recipe.view, 'whole');
   t.equal(large.session.fits.length, 0);
 });
 
 t.test('no more than 16 sources are left out, and slices of a volume together', async (t) => {
-  const { session } = await choose(many(40, SMALL), () => 0.95);
+  const { session } = await choose(many(40, SMALL), apart(0.95));
   t.equal(session.trials[0]!.examples.length, 16);
   const slices = many(12, SMALL).map((each, at) => ({
     ...each,
@@ -143,11 +175,11 @@ t.test('no more than 16 sources are left out, and slices of a volume together', 
     axis: 2 as const,
     index: at,
   }));
-  const volumes = await choose(slices, () => 0.95);
+  const volumes = await choose(slices, apart(0.95));
   t.equal(new Set(volumes.session.trials[0]!.examples.map(({ group }) => group)).size, 3);
   const one = await choose(
     slices.map((each) => ({ ...each, group: 'v' })),
-    () => 0.95,
+    apart(0.95),
   );
   t.equal(
     new Set(one.session.trials[0]!.examples.map(({ group }) => group)).size,
@@ -162,7 +194,7 @@ t.test('what is forced is not tried against', async (t) => {
     { engine: 'learned', output: 'dense', view: 'tiles-2' },
     { engine: 'training-free', location: 1, view: 'crop' },
   ] as const) {
-    const { choice, session } = await choose(many(4, SMALL), () => 0.5, options);
+    const { choice, session } = await choose(many(4, SMALL), apart(0.5), options);
     t.equal(session.trials.length, 0);
     t.match(choice.recipe, { view: options.view, first: { engine: options.engine } });
     t.equal(choice.recipe.second === null, options.view !== 'crop');
@@ -199,7 +231,14 @@ t.test('the margin is a standard error, within bounds', async (t) => {
   const spread = margin([0.02, 0.06, 0.04, 0.08]);
   t.ok(Math.abs(spread - Math.sqrt(0.002 / 3 / 4)) < 1e-9, `${spread}`);
   const trial = (name: string, dice: Record<string, number>): Trial => ({
-    recipe: { view: 'whole', first: { engine: 'learned' }, second: null, flips: false, name } as never,
+    recipe: {
+      view: 'whole',
+      first: { engine: 'learned' },
+      partner: null,
+      second: null,
+      flips: false,
+      name,
+    } as never,
     dice: new Map(Object.entries(dice)),
   });
   const a = trial('a', { x: 0.5, y: 0.5, z: 0.9 });
@@ -242,6 +281,7 @@ t.test('fits that fail leave nothing open', async (t) => {
   const recipe = {
     view: 'crop',
     first: { engine: 'learned' },
+    partner: null,
     second: { engine: 'threshold' },
     flips: false,
   } as const;

@@ -256,6 +256,7 @@ t.test('options', async (t) => {
   t.same(taskSettings({}), {
     engine: 'auto',
     output: 'auto',
+    partner: 'auto',
     location: null,
     temperature: null,
     view: 'auto',
@@ -273,6 +274,7 @@ t.test('options', async (t) => {
     [{ engine: 'magic' }, /options\.engine must be 'auto' or/],
     [{ output: 'both' }, /options\.output/],
     [{ view: 'tiles' }, /options\.view/],
+    [{ partner: 'copy' }, /options\.partner/],
     [{ ensemble: 0 }, /options\.ensemble must be an integer from 1 to 64/],
     [{ location: 2 }, /options\.location must be a number from 0 to 1/],
     [{ temperature: 0 }, /options\.temperature/],

@@ -59,6 +59,7 @@ t.test('auto: chooses, says what it tried, and finds bright discs', async (t) =>
 const ENGINES: TaskOptions[] = [
   { engine: 'learned', output: 'mean' },
   { engine: 'learned', output: 'refined', view: 'tiles-2' },
+  { engine: 'learned', output: 'mean', partner: 'threshold', flips: true },
   { engine: 'learned', output: 'dense', view: 'crop', flips: true },
   { engine: 'learned', ensemble: 3, seed: 5 },
   { engine: 'training-free' },

@@ -20,6 +20,8 @@ export interface DemoFlags extends RuntimeFlags, ModelFlags {
 
 interface Picture {
   readonly name: string;
+  /** Pictures of one patient are left out together. */
+  readonly group?: string;
   readonly image: Uint8Image;
   readonly mask: { readonly data: Uint8Array; readonly width: number; readonly height: number };
 }
@@ -163,9 +165,10 @@ async function readAll(store: SliceStore, value: number, entries: readonly Slice
   return await Promise.all(
     entries.map(async (entry) => {
       const { image, mask } = await store.read(entry);
-      const { width, height, channels, subject, index } = entry;
+      const { width, height, channels, subject, case: source, index } = entry;
       return {
-        name: `${subject}-${index}`,
+        name: `${source ?? subject}-${index}`,
+        group: subject,
         image: { data: image, width, height, channels },
         mask: { data: Uint8Array.from(mask, (label) => (label === value ? 1 : 0)), width, height },
       };

@@ -149,6 +149,7 @@ try {
             image,
             mask,
             name: `${entry.subject}-${entry.index}-${at}`,
+            group: entry.subject,
           })),
           { engine },
         );

@@ -213,5 +213,7 @@ t.test('bad options and stores are typed errors', async (t) => {
   await t.rejects(refused({ labels: [99] }), { code: 'ERR_DATASET', message: /No training sample is left/ });
   await t.rejects(refused({ datasets: ['nothing'] }), { code: 'ERR_DATASET' });
   await t.rejects(refused({}, join(out, 'nowhere')), { code: 'ERR_DATASET' });
+  t.notOk(existsSync(out), 'wrong data makes no run folder');
+  t.equal(segmenter.info.adapter, null);
   await t.rejects(refused({ boxShare: 0, pointsShare: 0, bothShare: 0 }), { code: 'ERR_INVALID_ARG' });
 });

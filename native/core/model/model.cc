@@ -117,6 +117,18 @@ const std::string& Model::base_id() {
   return base_identity;
 }
 
+void freeze(Model& model) {
+  const auto all_of = [](torch::nn::Module& module) {
+    for (auto& p : module.parameters()) {
+      p.set_requires_grad(false);
+      p.mutable_grad().reset();
+    }
+  };
+  all_of(*model.sam);
+  if (model.adapter) all_of(*model.adapter);
+  if (model.task_encoder) all_of(*model.task_encoder);
+}
+
 void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed) {
   model.adapter = adapter::make_adapter(config, model.sam->config.depth, model.sam->config.embed_dim);
   model.adapter->init(seed);
@@ -137,13 +149,13 @@ namespace {
 
 // The task encoder that a file carries, if it does.
 void read_task_encoder(Model& model, const io::Metadata& metadata, const io::NamedTensors& tensors,
-                       const std::string& path, const Progress& progress) {
+                       const std::string& path) {
   const auto description = metadata.find(kTaskEncoderKey);
   if (description == metadata.end()) return;
   model.task_encoder = support::TaskEncoder(
       support::TaskEncoderConfig::from_json(io::Json::parse(description->second, path)), model.sam->config);
   assign_all(*model.task_encoder, kTaskEncoderPrefix, with_prefix(tensors, kTaskEncoderPrefix), path,
-             model.device, at::kFloat, progress);
+             model.device, at::kFloat, {});
 }
 
 }  // namespace
@@ -190,7 +202,7 @@ void load_adapter(Model& model, const std::string& path) {
     }
   }
   model.adapter = std::move(adapter);
-  read_task_encoder(model, file.metadata, file.tensors, path, {});
+  read_task_encoder(model, file.metadata, file.tensors, path);
   ++model.version;
 }
 
@@ -234,36 +246,31 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     }
     if (options.image_size > 0) config.image_size = options.image_size;
     model->sam = sam::Sam(config);
-    const auto own = checkpoint.metadata.find("gmiseg.adapter");
     io::NamedTensors base;
     for (const auto& item : checkpoint.tensors) {
       if (is_base(item.first)) base.push_back(item);
     }
     if (options.image_size > 0) resize_positions(base, config);
     assign_all(*model->sam, "", base, checkpoint.path, model->device, model->dtype, progress);
-    if (own != checkpoint.metadata.end()) {
-      // Saved as 'full' with an adapter beside the base weights.
-      const auto adapter_config =
-          adapter::AdapterConfig::from_json(io::Json::parse(own->second, checkpoint.path));
-      model->adapter = adapter::make_adapter(adapter_config, config.depth, config.embed_dim);
-      assign_all(*model->adapter, kAdapterPrefix,
-                 with_prefix(io::read_safetensors(checkpoint.path).tensors, kAdapterPrefix), checkpoint.path,
-                 model->device, at::kFloat, {});
-    }
-    if (checkpoint.metadata.count(kTaskEncoderKey) > 0) {
-      read_task_encoder(*model, checkpoint.metadata, io::read_safetensors(checkpoint.path).tensors,
-                        checkpoint.path, progress);
+    const auto own = checkpoint.metadata.find("gmiseg.adapter");
+    const bool adapted = own != checkpoint.metadata.end();
+    if (adapted || checkpoint.metadata.count(kTaskEncoderKey) > 0) {
+      // Saved as 'full' with parts of ours beside the base weights, which is all that the reader of
+      // checkpoints takes.
+      const auto parts = io::read_safetensors(checkpoint.path).tensors;
+      if (adapted) {
+        const auto adapter_config =
+            adapter::AdapterConfig::from_json(io::Json::parse(own->second, checkpoint.path));
+        model->adapter = adapter::make_adapter(adapter_config, config.depth, config.embed_dim);
+        assign_all(*model->adapter, kAdapterPrefix, with_prefix(parts, kAdapterPrefix), checkpoint.path,
+                   model->device, at::kFloat, {});
+      }
+      read_task_encoder(*model, checkpoint.metadata, parts, checkpoint.path);
     }
   }
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
-  if (model->task_encoder) {
-    for (auto& p : model->task_encoder->parameters()) p.set_requires_grad(false);
-  }
   model->sam->eval();
-  for (auto& p : model->sam->parameters()) p.set_requires_grad(false);
-  if (model->adapter) {
-    for (auto& p : model->adapter->parameters()) p.set_requires_grad(false);
-  }
+  freeze(*model);
   progress.report("load", 1);
   return model;
 }

@@ -38,6 +38,9 @@ struct Model {
 
 std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& progress);
 
+// No weight asks for gradients any more, and none keeps one.
+void freeze(Model& model);
+
 // Puts a new adapter with fresh weights on the model. Replaces one that is there.
 void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed);
 

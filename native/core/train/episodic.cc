@@ -65,12 +65,6 @@ Input input_of(const Element& element, const sam::SamConfig& config) {
   return out;
 }
 
-at::Tensor inside_of(const sam::Frame& frame, const sam::SamConfig& config) {
-  auto out = at::zeros({1, 1, config.image_size, config.image_size});
-  out.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).fill_(1);
-  return out;
-}
-
 class Episodic : public Objective {
  public:
   Episodic(model::Model& model, const TrainOptions& options, double iou_weight, const Progress& stop);
@@ -203,7 +197,7 @@ Batch Episodic::make_batch(int64_t number) const {
       whole = whole && input.whole;
       const bool support = i < supports;
       (support ? support_images : query_images).push_back(jitter(input.image, rng));
-      (support ? support_inside : query_inside).push_back(inside_of(input.frame, config));
+      (support ? support_inside : query_inside).push_back(sam::picture_share(input.frame, config));
       if (support) {
         masks.push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));
         continue;
@@ -273,7 +267,7 @@ Losses Episodic::forward(const Batch& batch) {
   const auto state = task_encoder.combine(contributions, batch.tasks);
   const auto query_features = rows_of(features, split, count);
   const auto query_maps = rows_of(maps, split, count);
-  const auto answer = support::answer(sam, task_encoder, {query_features, query_maps}, state);
+  const auto answer = support::answer(sam, task_encoder, {query_features, query_maps}, state, positions);
 
   const auto scored = [&](const sam::DecodedMasks& masks, const at::Tensor& target) {
     const auto parts = segmentation_loss(masks.logits, target);
@@ -296,7 +290,7 @@ Losses Episodic::forward(const Batch& batch) {
     if (batch.error_noise.defined()) {
       std::tie(prompts.points, prompts.labels) =
           error_point(answer.refined.logits.detach(), batch.target, batch.error_noise, sam.config);
-      masks = support::refine(sam, query_features, answer.dense, prompts);
+      masks = support::refine(sam, query_features, answer.dense, positions, prompts);
     } else {
       prompts.points = batch.points;
       prompts.boxes = batch.boxes;
@@ -327,7 +321,7 @@ std::pair<at::Tensor, at::Tensor> Episodic::validation_dice(const std::vector<El
     for (const auto& element : elements) {
       const auto input = input_of(element, config);
       images.push_back(input.image);
-      inside.push_back(inside_of(input.frame, config));
+      inside.push_back(sam::picture_share(input.frame, config));
       if (masks != nullptr)
         masks->push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));
     }
@@ -338,11 +332,12 @@ std::pair<at::Tensor, at::Tensor> Episodic::validation_dice(const std::vector<El
   };
   std::vector<at::Tensor> masks;
   const auto [support_features, support_maps] = see(supports, &masks);
-  const auto contributions = task_encoder.contribute(support_maps, at::stack(masks).to(model_.device),
-                                                     sam.prompt_encoder->dense_pe());
+  const auto positions = sam.prompt_encoder->dense_pe();
+  const auto contributions =
+      task_encoder.contribute(support_maps, at::stack(masks).to(model_.device), positions);
   const auto state = task_encoder.combine(contributions, 1);
   const auto [query_features, query_maps] = see(queries, nullptr);
-  const auto answer = support::answer(sam, task_encoder, {query_features, query_maps}, state);
+  const auto answer = support::answer(sam, task_encoder, {query_features, query_maps}, state, positions);
   std::vector<at::Tensor> refined, dense;
   for (size_t i = 0; i < queries.size(); ++i) {
     const auto& mask = queries[i].mask;

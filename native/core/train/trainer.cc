@@ -50,6 +50,29 @@ bool has(const std::vector<std::string>& list, const char* name) {
   return std::find(list.begin(), list.end(), name) != list.end();
 }
 
+// What trains. Throws Error(kInvalidArg) where the model cannot train so.
+std::vector<std::string> parts_of(const TrainOptions& o, const model::Model& model) {
+  const bool adapter = o.has_adapter || model.adapter;
+  if (has(o.train, "adapter") && !adapter) {
+    throw Error(ErrorCode::kInvalidArg,
+                "The training option 'train' names 'adapter', but the model has none. "
+                "Give the option 'adapter', for example { \"kind\": \"pooled\" }.");
+  }
+  if (model.dtype == at::kBFloat16 && o.dtype == "float32") {
+    throw Error(ErrorCode::kInvalidArg,
+                "A model held in bfloat16 trains with dtype 'bfloat16' only. Load it as float32.");
+  }
+  if (!o.train.empty()) return o.train;
+  if (!adapter) return {"all"};
+  if (o.episodes) return {"adapter", "decoder", "task-encoder"};
+  return {"adapter", "decoder"};
+}
+
+double iou_weight_of(const TrainOptions& o, const std::vector<std::string>& parts) {
+  if (o.iou_weight >= 0) return o.iou_weight;
+  return has(parts, "all") ? 0.1 : 0;
+}
+
 // What one step measured, on the device until somebody looks.
 struct StepRecord {
   int64_t step;
@@ -75,11 +98,11 @@ class Trainer {
   model::Model& model_;
   const TrainOptions options_;
   const ReportSink& sink_;
-  Progress stop_;  // polls, but reports nothing
+  Progress stop_;                         // polls, but reports nothing
+  const std::vector<std::string> parts_;  // what trains
+  // Before the run folder: what is wrong shows while nothing has been made or changed.
+  const std::unique_ptr<Objective> objective_;
   RunFolder folder_;
-  bool from_scratch_ = false;
-  double iou_weight_ = 0;
-  std::unique_ptr<Objective> objective_;
   std::unique_ptr<AdamW> optimizer_;
   int64_t step_ = 0, bad_steps_ = 0, report_every_ = 1;
   double best_ = -1, last_dice_ = -1, recent_loss_ = 0;
@@ -88,11 +111,15 @@ class Trainer {
 };
 
 Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& sink, const Progress& progress)
-    : model_(model), options_(std::move(options)), sink_(sink), folder_(options_.out, options_.resume) {
-  stop_.stop = progress.stop;
+    : model_(model),
+      options_(std::move(options)),
+      sink_(sink),
+      stop_{progress.stop, {}},
+      parts_(parts_of(options_, model_)),
+      objective_((options_.episodes ? episodic_objective : prompted_objective)(
+          model_, options_, iou_weight_of(options_, parts_), stop_)),
+      folder_(options_.out, options_.resume) {
   choose_parameters();
-  objective_ =
-      (options_.episodes ? episodic_objective : prompted_objective)(model_, options_, iou_weight_, stop_);
   report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
 }
 
@@ -100,22 +127,6 @@ void Trainer::choose_parameters() {
   if (options_.has_adapter) model::add_adapter(model_, options_.adapter, options_.seed);
   if (options_.episodes && !model_.task_encoder) {
     model::add_task_encoder(model_, options_.task_encoder, options_.seed);
-  }
-  auto parts = options_.train;
-  if (parts.empty()) {
-    parts = model_.adapter ? std::vector<std::string>{"adapter", "decoder"} : std::vector<std::string>{"all"};
-    if (options_.episodes && model_.adapter) parts.push_back("task-encoder");
-  }
-  from_scratch_ = has(parts, "all");
-  iou_weight_ = options_.iou_weight >= 0 ? options_.iou_weight : (from_scratch_ ? 0.1 : 0);
-  if (has(parts, "adapter") && !model_.adapter) {
-    throw Error(ErrorCode::kInvalidArg,
-                "The training option 'train' names 'adapter', but the model has none. "
-                "Give the option 'adapter', for example { \"kind\": \"pooled\" }.");
-  }
-  if (model_.dtype == at::kBFloat16 && options_.dtype == "float32") {
-    throw Error(ErrorCode::kInvalidArg,
-                "A model held in bfloat16 trains with dtype 'bfloat16' only. Load it as float32.");
   }
   std::vector<std::pair<std::string, at::Tensor>> chosen;
   const auto take = [&](torch::nn::Module& module, const std::string& prefix, bool wanted) {
@@ -133,13 +144,13 @@ void Trainer::choose_parameters() {
       model_.trained_prefixes.push_back(prefix);
     }
   };
-  const bool all = from_scratch_;
-  take(*model_.sam->image_encoder, "image_encoder.", all || has(parts, "encoder"));
-  take(*model_.sam->prompt_encoder, "prompt_encoder.", all || has(parts, "prompt-encoder"));
-  take(*model_.sam->mask_decoder, "mask_decoder.", all || has(parts, "decoder"));
-  if (model_.adapter) take(*model_.adapter, "adapter.", has(parts, "adapter"));
+  const bool all = has(parts_, "all");
+  take(*model_.sam->image_encoder, "image_encoder.", all || has(parts_, "encoder"));
+  take(*model_.sam->prompt_encoder, "prompt_encoder.", all || has(parts_, "prompt-encoder"));
+  take(*model_.sam->mask_decoder, "mask_decoder.", all || has(parts_, "decoder"));
+  if (model_.adapter) take(*model_.adapter, "adapter.", has(parts_, "adapter"));
   if (model_.task_encoder) {
-    take(*model_.task_encoder, "task_encoder.", options_.episodes && (all || has(parts, "task-encoder")));
+    take(*model_.task_encoder, "task_encoder.", options_.episodes && (all || has(parts_, "task-encoder")));
   }
   optimizer_ = std::make_unique<AdamW>(
       std::move(chosen),
@@ -383,19 +394,10 @@ class TrainedModel {
  public:
   explicit TrainedModel(model::Model& model) : model_(model) { ++model_.version; }
   ~TrainedModel() {
+    model::freeze(model_);
     for (auto& p : model_.sam->parameters()) {
-      p.set_requires_grad(false);
-      p.mutable_grad().reset();
       if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
     }
-    const auto freeze = [](torch::nn::Module& module) {
-      for (auto& p : module.parameters()) {
-        p.set_requires_grad(false);
-        p.mutable_grad().reset();
-      }
-    };
-    if (model_.adapter) freeze(*model_.adapter);
-    if (model_.task_encoder) freeze(*model_.task_encoder);
   }
 
  private:

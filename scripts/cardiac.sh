@@ -6,13 +6,8 @@
 set -euo pipefail
 data=$1 out=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
-gmiseg() { node "$root/dist/cli/main.js" "$@"; }
-export OMP_WAIT_POLICY=passive
-
-for set in acdc la2018; do
-  [ -e "$out/$set/index.json" ] || gmiseg import --layout nnunet --in "$data/$set" --out "$out/$set" \
-    --policy all --axes 2 --min-area 20
-done
+source "$root/scripts/lib/cardiac-stores.sh"
+cardiac_stores "$data" "$out"
 
 gmiseg train --data "$out/acdc" "$out/la2018" --out "$out/run" --resume --config tiny --seed 1 --dtype bfloat16 \
   --steps 3000 --minutes 40 --batch 4 --lr 1e-3 --set promptsPerImage=4 --set iouWeight=0.1 --set refineShare=0.15 --set boxOffset=6 \

@@ -7,8 +7,7 @@
 set -euo pipefail
 data=$1 out=$2 model=${3:-}
 root=$(cd "$(dirname "$0")/.." && pwd)
-gmiseg() { node "$root/dist/cli/main.js" "$@"; }
-export OMP_WAIT_POLICY=passive
+source "$root/scripts/lib/cardiac-stores.sh"
 mkdir -p "$out"
 
 store() { # store NAME IMPORT_OPTIONS...
@@ -23,8 +22,7 @@ evaluate() { # evaluate NAME STORE LABELS OPTIONS...
     --out "$out/$name.json" --sheet "$out/$name.png" ${model:+--model "$model"} ${GMISEG_EVALUATE:-} "$@"
 }
 
-store acdc --layout nnunet --in "$data/acdc" --policy all --axes 2 --min-area 20
-store la2018 --layout nnunet --in "$data/la2018" --policy all --axes 2 --min-area 20
+cardiac_stores "$data" "$out"
 store wbc --layout folders --in "$data/wbc" --labels 128=cytoplasm,255=nucleus
 store em --layout folders --in "$data/em_membrane"
 store stare --layout folders --in "$data/stare"

@@ -7,13 +7,8 @@
 set -euo pipefail
 data=$1 out=$2 steady=${3:-60000} cool=${4:-15000} fine=${5:-10000}
 root=$(cd "$(dirname "$0")/.." && pwd)
-gmiseg() { node "$root/dist/cli/main.js" "$@"; }
-export OMP_WAIT_POLICY=passive
-
-for set in acdc la2018; do
-  [ -e "$out/$set/index.json" ] || gmiseg import --layout nnunet --in "$data/$set" --out "$out/$set" \
-    --policy all --axes 2 --min-area 20
-done
+source "$root/scripts/lib/cardiac-stores.sh"
+cardiac_stores "$data" "$out"
 
 common=(--episodes --data "$out/acdc" "$out/la2018" --resume --dtype bfloat16 --batch 2
   --set syntheticShare=1 --set queries=4 --set supports=[1,2,4,8] --set target=soft --set noise=0.05

@@ -1,7 +1,8 @@
-import { resizeNearest, toSquarePixels } from '../dataset/square-pixels.js';
-import type { Image2D, Uint8Image } from '../image/index.js';
+import { resizeNearest } from '../dataset/square-pixels.js';
+import type { Uint8Image } from '../image/index.js';
 import type { Box, Point } from '../prompts.js';
 import type { Segmenter } from '../segmenter.js';
+import { squareMask, squarePicture } from '../task/picture.js';
 
 /** What describes one object on one picture. */
 export interface ObjectPrompt {
@@ -40,19 +41,11 @@ export async function predictSlice(
   objects: readonly ObjectPrompt[],
   { multimask = false, signal }: PredictSliceOptions = {},
 ): Promise<ObjectResult[]> {
-  const { width, height, channels } = picture;
-  const square = toSquarePixels({
-    height,
-    width,
-    channels,
-    spacing: picture.spacing ?? null,
-    image: picture.data,
-    mask: new Uint8Array(width * height),
-  });
+  const { width, height } = picture;
+  const square = squarePicture(picture);
   const [scaleX, scaleY] = [square.width / width, square.height / height];
-  const input: Image2D = { data: square.image, width: square.width, height: square.height, channels };
   const job = signal === undefined ? {} : { signal };
-  const embedding = await segmenter.encode(input, job);
+  const embedding = await segmenter.encode(square, job);
   try {
     const results: ObjectResult[] = [];
     for (const { points, box, mask, value } of objects) {
@@ -65,9 +58,7 @@ export async function predictSlice(
           ...(box === undefined
             ? {}
             : { box: [box[0] * scaleX, box[1] * scaleY, box[2] * scaleX, box[3] * scaleY] as const }),
-          ...(mask === undefined
-            ? {}
-            : { mask: resizeNearest(mask, height, width, square.height, square.width) }),
+          ...(mask === undefined ? {} : { mask: squareMask(mask, square) }),
         },
         { multimask, ...job },
       );

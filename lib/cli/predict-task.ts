@@ -23,6 +23,7 @@ import { resolveModel } from './resolve-model.js';
 import { planResults, type WorkItem } from './result-paths.js';
 import { readSupport } from './support-folder.js';
 import { openTask } from './task.js';
+import { FIT_FLAGS } from './task-flags.js';
 import { UsageError } from './usage-error.js';
 
 const SHEET_SLICES = 12;
@@ -54,17 +55,7 @@ export function checkTaskFlags(flags: PredictFlags): void {
     throw new UsageError(`--${flag} does not go with --support and --task; they segment without it.`);
   }
   if (flags.task === undefined) return;
-  for (const name of [
-    'engine',
-    'output',
-    'partner',
-    'view',
-    'ensemble',
-    'flips',
-    'label',
-    'slices',
-    'window',
-  ] as const) {
+  for (const name of [...FIT_FLAGS, 'label', 'window'] as const) {
     if (flags[name] === undefined) continue;
     throw new UsageError(
       `--${name} is settled when a task is defined, and --task ${flags.task} is; give it to gmiseg task define, or use --support.`,

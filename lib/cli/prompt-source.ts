@@ -5,6 +5,7 @@ import { baseName } from './base-name.js';
 import type { PredictFlags } from './predict-flags.js';
 import { objectsOf, type PromptFile, readPromptFile } from './prompt-plan.js';
 import type { WorkItem } from './result-paths.js';
+import { FIT_FLAGS } from './task-flags.js';
 import { UsageError } from './usage-error.js';
 
 /** Where prompts come from. */
@@ -15,22 +16,9 @@ export interface PromptSource {
   truthOf(item: WorkItem): Promise<string | null>;
 }
 
-const TASK_FLAGS = [
-  'engine',
-  'output',
-  'partner',
-  'view',
-  'ensemble',
-  'flips',
-  'axes',
-  'slices',
-  'neighbours',
-  'uncertainty',
-] as const;
-
 /** Checks the flags that say what to segment; throws a UsageError where they contradict or are missing. */
 export async function readPrompts(flags: PredictFlags): Promise<PromptSource> {
-  for (const name of TASK_FLAGS) {
+  for (const name of [...FIT_FLAGS, 'axes', 'neighbours', 'uncertainty'] as const) {
     if (flags[name] !== undefined) {
       throw new UsageError(`--${name} goes with examples: add --support DIR (or --task FILE).`);
     }

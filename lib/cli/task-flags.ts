@@ -21,6 +21,9 @@ export interface TaskFlags {
   seed?: number;
 }
 
+/** Those of them that are settled when a task is defined, and mean nothing without examples. */
+export const FIT_FLAGS = ['engine', 'output', 'partner', 'view', 'ensemble', 'flips', 'slices'] as const;
+
 const VALUES = {
   engine: ['auto', 'learned', 'training-free', 'threshold', 'copy'],
   output: ['auto', 'mean', 'dense', 'refined'],

@@ -65,7 +65,8 @@ function resizeLinear(
   return out;
 }
 
-function sourcePositions(size: number, newSize: number): [low: number, high: number, share: number][] {
+/** For each new pixel the two old ones that its centre lies between, and the share of the second; borders repeated. */
+export function sourcePositions(size: number, newSize: number): [low: number, high: number, share: number][] {
   return Array.from({ length: newSize }, (_, index) => {
     const position = Math.min(size - 1, Math.max(0, ((index + 0.5) * size) / newSize - 0.5));
     const low = Math.floor(position);

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { resizeNearest, toSquarePixels } from '../dataset/square-pixels.js';
+import { resizeNearest, sourcePositions, toSquarePixels } from '../dataset/square-pixels.js';
 import type { Uint8Image } from '../image/index.js';
 
 /** A picture as tasks see it: 8 bits, square pixels, row-major, channels interleaved. */
@@ -96,9 +96,9 @@ export function resizeValues(
 ): Float32Array {
   if (width === newWidth && height === newHeight) return data;
   const out = new Float32Array(newWidth * newHeight);
-  const columns = positions(width, newWidth);
+  const columns = sourcePositions(width, newWidth);
   let at = 0;
-  for (const [y0, y1, fy] of positions(height, newHeight)) {
+  for (const [y0, y1, fy] of sourcePositions(height, newHeight)) {
     for (const [x0, x1, fx] of columns) {
       const value = (y: number, x: number): number => data[y * width + x] as number;
       const top = value(y0, x0) * (1 - fx) + value(y0, x1) * fx;
@@ -107,12 +107,4 @@ export function resizeValues(
     }
   }
   return out;
-}
-
-function positions(size: number, newSize: number): [low: number, high: number, share: number][] {
-  return Array.from({ length: newSize }, (_, index) => {
-    const position = Math.min(size - 1, Math.max(0, ((index + 0.5) * size) / newSize - 0.5));
-    const low = Math.floor(position);
-    return [low, Math.min(size - 1, low + 1), position - low];
-  });
 }

@@ -18,15 +18,11 @@ constexpr int64_t kMaxGroup = (int64_t{1} << 31) - 1;
 
 Error closed() { return Error(ErrorCode::kClosed, "The task is closed; define or load it again."); }
 
-// The examples' embeddings stay alive with the job.
-struct Examples {
-  std::vector<engine::TaskExample> list;
-};
-
-Examples examples(const Napi::Value& value) {
+// With their embeddings, which stay alive with the job.
+std::vector<engine::TaskExample> examples(const Napi::Value& value) {
   if (!value.IsArray()) throw Error(ErrorCode::kInvalidArg, "examples must be a list.");
   const Napi::Array from = value.As<Napi::Array>();
-  Examples out;
+  std::vector<engine::TaskExample> out;
   for (uint32_t i = 0; i < from.Length(); ++i) {
     const Napi::Object item = object(from.Get(i), "an example");
     const auto embedding = NativeEmbedding::core_of(item.Get("embedding"));
@@ -34,18 +30,18 @@ Examples examples(const Napi::Value& value) {
     example.embedding = embedding->engine;
     example.mask = bytes(item.Get("mask"), "example.mask", embedding->height * embedding->width);
     example.group = integer(item.Get("group"), "example.group", 0, kMaxGroup);
-    out.list.push_back(std::move(example));
+    out.push_back(std::move(example));
   }
   return out;
 }
 
 struct DefineJob final : Job {
   std::shared_ptr<SessionCore> session;
-  Examples examples;
+  std::vector<engine::TaskExample> examples;
   std::string options;
   std::shared_ptr<TaskCore> task;
   void run(const Progress& progress) override {
-    task = std::make_shared<TaskCore>(session->engine->define_task(examples.list, options, progress));
+    task = std::make_shared<TaskCore>(session->engine->define_task(examples, options, progress));
   }
 };
 
@@ -63,10 +59,10 @@ struct PredictTaskJob final : Job {
 
 struct LeaveOneOutJob final : Job {
   std::shared_ptr<SessionCore> session;
-  Examples examples;
+  std::vector<engine::TaskExample> examples;
   std::string candidates, result;
   void run(const Progress& progress) override {
-    result = session->engine->leave_one_out(examples.list, candidates, progress);
+    result = session->engine->leave_one_out(examples, candidates, progress);
   }
 };
 

@@ -121,8 +121,7 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Pro
   // A copy in any case: a grey picture is contiguous as it is, and its memory is the caller's.
   seen->pixels = pixels.permute({2, 0, 1}).clone(at::MemoryFormat::Contiguous);
   if (model_->task_encoder) {
-    auto inside = at::zeros({1, 1, config.image_size, config.image_size}, input.options().dtype(at::kFloat));
-    inside.slice(2, 0, seen->frame.input_height).slice(3, 0, seen->frame.input_width).fill_(1);
+    const auto inside = sam::picture_share(seen->frame, config).to(model_->device);
     seen->maps = model_->task_encoder->maps(input, seen->features, inside);
   }
   return std::make_shared<EmbeddingImpl>(std::move(seen), model_.get(), model_->version);

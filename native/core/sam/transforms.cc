@@ -73,6 +73,12 @@ at::Tensor preprocess(const at::Tensor& image, const SamConfig& config) {
       .unsqueeze(0);
 }
 
+at::Tensor picture_share(const Frame& frame, const SamConfig& config) {
+  auto out = at::zeros({1, 1, config.image_size, config.image_size});
+  out.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).fill_(1);
+  return out;
+}
+
 at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamConfig& config) {
   auto x = low_res.to(at::kFloat);
   if (config.preprocessing == Preprocessing::kMedSam) {

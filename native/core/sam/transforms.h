@@ -17,6 +17,9 @@ struct Frame {
 
 Frame frame_of(int64_t height, int64_t width, const SamConfig& config);
 
+// [1, 1, S, S] float32: 1 where the input is picture, 0 on the padding.
+at::Tensor picture_share(const Frame& frame, const SamConfig& config);
+
 // [H, W, 1 or 3] uint8 -> [1, 3, S, S] float32, normalised and padded as
 // config.preprocessing says.
 at::Tensor preprocess(const at::Tensor& image, const SamConfig& config);

@@ -17,13 +17,13 @@ struct Answer {
   sam::DecodedMasks refined;  // one mask a row
 };
 
-// `prompts`: further clicks, boxes or a mask, one row a query, or empty; the dense logits are added to a
-// mask.
+// positions: PromptEncoder::dense_pe. `prompts`: further clicks, boxes or a mask, one row a query, or empty;
+// the dense logits are added to a mask.
 Answer answer(sam::SamImpl& sam, TaskEncoderImpl& task_encoder, const Queries& queries,
-              const TaskState& state, const sam::Prompts& prompts = {});
+              const TaskState& state, const at::Tensor& positions, const sam::Prompts& prompts = {});
 
 // SAM's masks from a dense prediction that is there already.
 sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, const DensePrediction& dense,
-                         const sam::Prompts& prompts);
+                         const at::Tensor& positions, const sam::Prompts& prompts);
 
 }  // namespace gmiseg::support

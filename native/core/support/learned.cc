@@ -57,7 +57,8 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
 
 LearnedLogits learned_logits(model::Model& model, const TaskState& state, const Seen& query,
                              const sam::Prompts& prompts) {
-  const auto out = answer(*model.sam, *model.task_encoder, {query.features, query.maps}, state, prompts);
+  const auto out = answer(*model.sam, *model.task_encoder, {query.features, query.maps}, state,
+                          model.sam->prompt_encoder->dense_pe(), prompts);
   const auto at_pixels = [&](const at::Tensor& low_res) {
     return sam::postprocess(low_res, query.frame, model.sam->config).select(0, 0).select(0, 0).cpu();
   };

@@ -87,6 +87,11 @@ export interface TrainOptions {
   readonly weightDecay?: number;
   /** Of the whole gradient's norm; 0 = never. */
   readonly clipNorm?: number;
+  /**
+   * Decay of a running mean of the weights, such as 0.998: the mean is what validates and is written as the model.
+   * 0 (the default) = the last weights themselves.
+   */
+  readonly average?: number;
   readonly dtype?: 'float32' | 'bfloat16';
   /** Trades time for memory. */
   readonly activationCheckpointing?: boolean;
@@ -183,6 +188,7 @@ const schema = z.strictObject({
   epsilon: number,
   weightDecay: number,
   clipNorm: number,
+  average: number,
   dtype: z.enum(['float32', 'bfloat16']).optional(),
   activationCheckpointing: z.boolean().optional(),
   focalWeight: number,

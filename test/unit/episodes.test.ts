@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import type { StepReport, ValidationReport } from '../../lib/training.js';
+import { readTensors } from '../helpers/checkpoints.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
@@ -76,6 +77,7 @@ t.test('a run that was stopped and resumed ends as one that was not, also with r
     syntheticShare: 0.5,
     refineShare: 0.5,
     checkpointEvery: 2,
+    average: 0.9,
   });
   await (await open(t)).train(store, options('whole'));
   const first = await open(t);
@@ -83,6 +85,34 @@ t.test('a run that was stopped and resumed ends as one that was not, also with r
   for await (const report of reports) if (report.type === 'step' && report.step === 3) break;
   await (await open(t)).train(store, { ...options('parts'), resume: true });
   t.ok(weights('parts').equals(weights('whole')));
+});
+
+t.test('the running mean of the weights is what is written, and what the model goes on with', async (t) => {
+  const folder = t.testdir();
+  const weight = (...file: string[]): Float32Array => {
+    const { data } = readTensors(join(folder, ...file))['image_encoder.patch_embed.proj.weight']!;
+    return new Float32Array(Uint8Array.from(data).buffer);
+  };
+  const run = async (out: string, average: number): Promise<Segmenter> => {
+    const segmenter = await open(t);
+    await segmenter.save(join(folder, 'start.safetensors'), { what: 'full' });
+    await segmenter.train([], { ...short(join(folder, out)), steps: 2, exportEvery: 1, average });
+    return segmenter;
+  };
+  await run('plain', 0);
+  const averaged = await run('mean', 0.5);
+  const start = weight('start.safetensors');
+  const [first, second] = [1, 2].map((step) => weight('plain', `step-${step}.safetensors`));
+  const mean = weight('mean', 'step-2.safetensors');
+  // Early means forget faster: (1 + step) / (10 + step).
+  const wrong = mean.filter((found, i) => {
+    const one = start[i]! + (9 / 11) * (first![i]! - start[i]!);
+    return Math.abs(found - (one + (9 / 12) * (second![i]! - one))) > 1e-6;
+  });
+  t.equal(wrong.length, 0);
+  t.ok(mean.some((value, i) => Math.abs(value - second![i]!) > 1e-5), 'not the last weights');
+  await averaged.save(join(folder, 'after.safetensors'), { what: 'full' });
+  t.same(weight('after.safetensors'), mean);
 });
 
 t.test('beside a frozen SAM only the task encoder learns', async (t) => {

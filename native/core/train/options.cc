@@ -39,6 +39,7 @@ void visit(Options& o, Visitor&& v) {
   v("epsilon", o.epsilon, 1e-20, 1);
   v("weightDecay", o.weight_decay, 0, 10);
   v("clipNorm", o.clip, 0, 1e9);
+  v("average", o.average, 0, 0.999999);
   v("dtype", o.dtype, 0, 0);
   v("activationCheckpointing", o.checkpointing, 0, 1);
   v("focalWeight", o.focal_weight, 0, 1e6);

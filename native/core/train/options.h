@@ -57,6 +57,8 @@ struct TrainOptions {
   double epsilon = 1e-8;              // "epsilon"
   double weight_decay = 0.01;         // "weightDecay", decoupled; not on biases, norms and embeddings
   double clip = 1.0;                  // "clipNorm": of the whole gradient; 0 = never
+  double average = 0;                 // "average": decay of the running mean of the weights, which is what
+                                      // validates and is written as the model; 0 = the last weights
   std::string dtype = "float32";      // "dtype": "float32" | "bfloat16" (autocast)
   bool checkpointing = false;         // "activationCheckpointing"
 

@@ -15,6 +15,7 @@
 #include "runtime/autocast.h"
 #include "runtime/error.h"
 #include "train/adamw.h"
+#include "train/average.h"
 #include "train/feed.h"
 #include "train/objective.h"
 #include "train/run_folder.h"
@@ -104,6 +105,7 @@ class Trainer {
   const std::unique_ptr<Objective> objective_;
   RunFolder folder_;
   std::unique_ptr<AdamW> optimizer_;
+  std::unique_ptr<WeightAverage> average_;  // where asked for
   int64_t step_ = 0, bad_steps_ = 0, report_every_ = 1;
   double best_ = -1, last_dice_ = -1, recent_loss_ = 0;
   int64_t best_step_ = 0;
@@ -155,6 +157,8 @@ void Trainer::choose_parameters() {
   optimizer_ = std::make_unique<AdamW>(
       std::move(chosen),
       AdamWOptions{options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, false});
+  if (options_.average > 0)
+    average_ = std::make_unique<WeightAverage>(optimizer_->parameters(), options_.average);
 }
 
 void Trainer::report(const io::Json& json) {
@@ -189,6 +193,7 @@ void Trainer::resume() {
     std::unordered_map<std::string, at::Tensor> targets;
     for (const auto& [name, p] : optimizer_->parameters()) targets.emplace("weights." + name, p);
     for (const auto& [name, tensor] : optimizer_->state()) targets.emplace(name, tensor);
+    if (average_) targets.insert(average_->state().begin(), average_->state().end());
     torch::NoGradGuard no_grad;
     for (const auto& [name, tensor] : found->tensors) {
       const auto target = targets.find(name);
@@ -225,6 +230,8 @@ void Trainer::save_checkpoint() {
   for (const auto& [name, p] : optimizer_->parameters())
     checkpoint.tensors.emplace_back("weights." + name, p.detach());
   for (const auto& item : optimizer_->state()) checkpoint.tensors.push_back(item);
+  if (average_)
+    checkpoint.tensors.insert(checkpoint.tensors.end(), average_->state().begin(), average_->state().end());
   folder_.write_checkpoint(checkpoint, options_.keep_checkpoints);
 }
 
@@ -251,6 +258,7 @@ void Trainer::train_step(Feed& feed) {
   const double rate = learning_rate(options_, step_);
   optimizer_->step(rate, bad);
   ++step_;
+  if (average_) average_->update(step_);
   unread_.push_back({step_, rate, 1000 * seconds_since(start),
                      at::cat({losses.view(1), details, norm.view(1), bad.view(1)})});
   if (static_cast<int64_t>(unread_.size()) >= report_every_) flush();
@@ -290,6 +298,7 @@ void Trainer::flush() {
 }
 
 void Trainer::export_weights(const std::string& name) {
+  const Averaged averaged(average_.get());
   io::Json about;
   about.set("step", step_);
   about.set("valDice", last_dice_ < 0 ? io::Json() : io::Json(last_dice_));
@@ -301,7 +310,10 @@ void Trainer::export_weights(const std::string& name) {
 void Trainer::validate() {
   if (options_.validate_samples == 0) return;
   flush();
-  const auto result = objective_->validate();
+  const auto result = [&] {
+    const Averaged averaged(average_.get());
+    return objective_->validate();
+  }();
   if (result.samples == 0) return;
   last_dice_ = result.dice;
   io::Json json;
@@ -372,6 +384,7 @@ std::string Trainer::run() {
   const bool whole = has(model_.trained_prefixes, "image_encoder.") || !model_.adapter;
   const std::string name = whole ? "model" : "adapter";
   export_weights(name);
+  if (average_) average_->swap();  // the model goes on as it was written
 
   io::Json summary;
   summary.set("steps", step_);

@@ -1,0 +1,33 @@
+#include "train/average.h"
+
+#include <ATen/Functions.h>
+#include <torch/types.h>
+
+#include <algorithm>
+
+namespace gmiseg::train {
+
+WeightAverage::WeightAverage(const Named& parameters, double decay) : decay_(decay) {
+  for (const auto& [name, parameter] : parameters) {
+    weights_.push_back(parameter);
+    means_.emplace_back("average." + name, parameter.detach().clone());
+  }
+}
+
+void WeightAverage::update(int64_t step) {
+  torch::NoGradGuard no_grad;
+  const auto n = static_cast<double>(step);
+  const double keep = std::min(decay_, (1 + n) / (10 + n));
+  for (size_t i = 0; i < weights_.size(); ++i) means_[i].second.lerp_(weights_[i], 1 - keep);
+}
+
+void WeightAverage::swap() {
+  torch::NoGradGuard no_grad;
+  for (size_t i = 0; i < weights_.size(); ++i) {
+    const auto kept = weights_[i].detach().clone();
+    weights_[i].copy_(means_[i].second);
+    means_[i].second.copy_(kept);
+  }
+}
+
+}  // namespace gmiseg::train

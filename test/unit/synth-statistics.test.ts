@@ -23,7 +23,7 @@ t.test('targets are small and large', async (t) => {
 t.test('families, alignment and colour', async (t) => {
   t.equal(new Set(tasks.map(({ traits }) => traits.family)).size, 12);
   const aligned = share(tasks, ({ traits }) => traits.aligned);
-  t.ok(aligned > 0.5 && aligned < 0.7, `aligned: ${aligned}`);
+  t.ok(aligned > 0.45 && aligned < 0.65, `aligned: ${aligned}`);
   const colour = share(tasks, ({ traits }) => traits.channels === 3);
   t.ok(colour > 0.1 && colour < 0.35, `colour: ${colour}`);
 });
@@ -38,7 +38,7 @@ t.test('subjects of an aligned task overlap, but do not coincide', async (t) => 
       areas[i]! > 0.02 &&
       /^(organ|one of a pair|pair|cavity|union|region|ventricles|body)$/.test(traits.target),
   );
-  t.ok(wide.length > 30);
+  t.ok(wide.length > 25);
   const overlaps = wide.map(overlap);
   t.ok(share(overlaps, (value) => value >= 0.4 && value <= 0.95) >= 0.8);
   t.ok(share(overlaps, (value) => value >= 0.25) >= 0.93);

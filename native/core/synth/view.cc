@@ -29,6 +29,16 @@ ViewSpec aligned_view(Rng rng) {
   return spec;
 }
 
+ViewSpec loose_view(Rng rng) {
+  ViewSpec spec = aligned_view(rng.fork(1));
+  const float spread = rng.uniform(1.2F, 3.0F);
+  spec.subject_turn = spread * 0.09F;
+  spec.subject_zoom = spread * 0.07F;
+  spec.subject_shift = spread * 0.07F;
+  spec.subject_aspect = spread * 0.04F;
+  return spec;
+}
+
 ViewSpec unaligned_view(Rng rng) {
   ViewSpec spec;
   spec.turn = rng.uniform(0, 2 * kPi);

@@ -95,9 +95,11 @@ Anatomy::Anatomy(Rng rng) {
   name = "anatomy";
   tissues = draw_tissues(rng.fork(1));
   modality = tissues.modality;
-  // A few bodies lie anyhow: then shapes and neighbours must tell.
-  aligned = rng.fork(7).chance(0.92F);
-  view = aligned ? aligned_view(rng.fork(2)) : unaligned_view(rng.fork(2));
+  // Some bodies lie as they please, a few anyhow: then shapes and neighbours must tell.
+  const float lies = rng.fork(7).uniform();
+  const bool anyhow = lies >= 0.92F;
+  aligned = lies < 0.7F;
+  view = aligned ? aligned_view(rng.fork(2)) : anyhow ? unaligned_view(rng.fork(2)) : loose_view(rng.fork(2));
   look.textures = tissue_textures(rng.fork(3));
   look.channels = 1;
   Rng draw = rng.fork(4);
@@ -123,7 +125,7 @@ Anatomy::Anatomy(Rng rng) {
 
   aim(rng.fork(6));
   // Mirrored at will, left and right are one.
-  if (!aligned) std::erase_if(targets, [](const Target& target) { return target.kind == "one of a pair"; });
+  if (anyhow) std::erase_if(targets, [](const Target& target) { return target.kind == "one of a pair"; });
   // Fat is thicker here than there.
   flesh = body.shrunk(fat);
   for (size_t k = 0; k < Blob::kTerms; ++k) {

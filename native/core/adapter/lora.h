@@ -9,6 +9,7 @@ class Lora : public Adapter {
  public:
   Lora(const AdapterConfig& config, int64_t blocks, int64_t dim);
   std::pair<at::Tensor, at::Tensor> operator()(int64_t block, const at::Tensor& x) override;
+  bool tokenwise() const override { return config.kind != Kind::kTokenPooled; }
   std::pair<at::Tensor, at::Tensor> delta(int64_t block) const override;
   void init(uint64_t seed) override;
 

@@ -7,19 +7,22 @@
 #include <cmath>
 
 #include "runtime/activation_checkpoint.h"
+#include "sam/fused_attention.h"
 
 namespace gmiseg::sam {
 
 namespace {
 
-// Rows of a relative-position table for every (query, key) pair of an axis:
+// A relative-position table for n tokens a side, which may be another number than at training time.
+at::Tensor relative_table(const at::Tensor& table, int64_t n) {
+  if (table.size(0) == 2 * n - 1) return table;
+  return at::upsample_linear1d(table.t().unsqueeze(0), {2 * n - 1}, false).squeeze(0).t();
+}
+
+// Its rows for every (query, key) pair of an axis:
 // [n, n, head_dim], row h, column i holds table[h - i + n - 1].
 at::Tensor relative_rows(const at::Tensor& table, int64_t n) {
-  at::Tensor rows = table;
-  if (table.size(0) != 2 * n - 1) {
-    // The grid is another than at training time.
-    rows = at::upsample_linear1d(table.t().unsqueeze(0), {2 * n - 1}, false).squeeze(0).t();
-  }
+  const auto rows = relative_table(table, n);
   const auto steps = at::arange(n, table.options().dtype(at::kLong));
   const auto index = steps.unsqueeze(1) - steps.unsqueeze(0) + (n - 1);
   return rows.index_select(0, index.reshape(-1)).view({n, n, table.size(1)});
@@ -109,7 +112,8 @@ at::Tensor window_unpartition(const at::Tensor& windows, int64_t window, int64_t
       .slice(2, 0, width);
 }
 
-AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size) : heads_(heads) {
+AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t window)
+    : heads_(heads), window_(window) {
   rel_pos_h = register_parameter("rel_pos_h", torch::empty({2 * size - 1, dim / heads}));
   rel_pos_w = register_parameter("rel_pos_w", torch::empty({2 * size - 1, dim / heads}));
   qkv = register_module("qkv", Linear(dim, 3 * dim));
@@ -117,6 +121,31 @@ AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size) : heads_(
 }
 
 at::Tensor AttentionImpl::forward(const at::Tensor& x, int64_t block, QvBypass* bypass) {
+  const bool fused = !at::GradMode::is_enabled() && x.is_cpu() && has_fused_attention(x.scalar_type()) &&
+                     x.scalar_type() == qkv->weight.scalar_type() &&
+                     (bypass == nullptr || bypass->tokenwise());
+  if (fused) return proj->forward(attend_fused(x, block, bypass));
+  if (window_ == 0) return attend(x, block, bypass);
+  // Padding comes after the norm and is not masked, as in the reference:
+  // padded tokens are exact zeros and take part in the softmax.
+  const auto y = attend(window_partition(x, window_), block, bypass);
+  return window_unpartition(y, window_, x.size(1), x.size(2));
+}
+
+at::Tensor AttentionImpl::attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass) {
+  auto all = qkv->forward(x).contiguous();
+  if (bypass != nullptr) {
+    const int64_t dim = x.size(3);
+    const auto [dq, dv] = (*bypass)(block, x);
+    all.slice(3, 0, dim).add_(dq);
+    all.slice(3, 2 * dim, 3 * dim).add_(dv);
+  }
+  const int64_t h = window_ > 0 ? window_ : x.size(1), w = window_ > 0 ? window_ : x.size(2);
+  return fused_attention(all, qkv->bias, relative_table(rel_pos_h, h), relative_table(rel_pos_w, w), heads_,
+                         window_);
+}
+
+at::Tensor AttentionImpl::attend(const at::Tensor& x, int64_t block, QvBypass* bypass) {
   const int64_t b = x.size(0), h = x.size(1), w = x.size(2), dim = x.size(3), d = dim / heads_;
   auto parts = qkv->forward(x).split(dim, -1);
   auto q = parts[0], k = parts[1], v = parts[2];
@@ -153,26 +182,17 @@ MlpBlockImpl::MlpBlockImpl(int64_t dim, int64_t hidden) {
 }
 at::Tensor MlpBlockImpl::forward(const at::Tensor& x) { return lin2_->forward(at::gelu(lin1_->forward(x))); }
 
-BlockImpl::BlockImpl(const SamConfig& config, int64_t index)
-    : index_(index), window_(config.is_global(index) ? 0 : config.window_size) {
+BlockImpl::BlockImpl(const SamConfig& config, int64_t index) : index_(index) {
+  const int64_t window = config.is_global(index) ? 0 : config.window_size;
   norm1_ = register_module("norm1", LayerNorm(config.embed_dim, 1e-6));
   attn = register_module(
-      "attn", Attention(config.embed_dim, config.num_heads, window_ > 0 ? window_ : config.grid()));
+      "attn", Attention(config.embed_dim, config.num_heads, window > 0 ? window : config.grid(), window));
   norm2_ = register_module("norm2", LayerNorm(config.embed_dim, 1e-6));
   mlp_ = register_module("mlp", MlpBlock(config.embed_dim, config.hidden_dim()));
 }
 
 at::Tensor BlockImpl::forward(const at::Tensor& x, QvBypass* bypass) {
-  auto y = norm1_->forward(x);
-  if (window_ > 0) {
-    // Padding comes after the norm and is not masked, as in the reference:
-    // padded tokens are exact zeros and take part in the softmax.
-    y = attn->forward(window_partition(y, window_), index_, bypass);
-    y = window_unpartition(y, window_, x.size(1), x.size(2));
-  } else {
-    y = attn->forward(y, index_, bypass);
-  }
-  y = x + y;
+  const auto y = x + attn->forward(norm1_->forward(x), index_, bypass);
   return y + mlp_->forward(norm2_->forward(y));
 }
 

@@ -19,19 +19,24 @@ class QvBypass {
   virtual ~QvBypass() = default;
   // Additions to q and v, each [B, H, W, D].
   virtual std::pair<at::Tensor, at::Tensor> operator()(int64_t block, const at::Tensor& x) = 0;
+  // Each token's addition depends on that token alone, and is zero where it is: windows make no difference.
+  virtual bool tokenwise() const { return true; }
 };
 
 class AttentionImpl : public torch::nn::Module {
  public:
-  // size: tokens a side, of the window or of the whole grid.
-  AttentionImpl(int64_t dim, int64_t heads, int64_t size);
+  // size: tokens a side, of the window or of the whole grid. window: 0 = attention is global.
+  AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t window);
   at::Tensor forward(const at::Tensor& x, int64_t block, QvBypass* bypass);  // [B, H, W, D] -> same
 
   Linear qkv{nullptr}, proj{nullptr};
   at::Tensor rel_pos_h, rel_pos_w;  // [2 size - 1, D / heads]
 
  private:
-  int64_t heads_;
+  at::Tensor attend(const at::Tensor& x, int64_t block, QvBypass* bypass);
+  at::Tensor attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass);
+
+  int64_t heads_, window_;
 };
 TORCH_MODULE(Attention);
 
@@ -53,7 +58,7 @@ class BlockImpl : public torch::nn::Module {
   Attention attn{nullptr};
 
  private:
-  int64_t index_, window_;  // window 0 = global
+  int64_t index_;
   LayerNorm norm1_{nullptr}, norm2_{nullptr};
   MlpBlock mlp_{nullptr};
 };

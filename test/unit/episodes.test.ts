@@ -110,7 +110,10 @@ t.test('the running mean of the weights is what is written, and what the model g
     return Math.abs(found - (one + (9 / 12) * (second![i]! - one))) > 1e-6;
   });
   t.equal(wrong.length, 0);
-  t.ok(mean.some((value, i) => Math.abs(value - second![i]!) > 1e-5), 'not the last weights');
+  t.ok(
+    mean.some((value, i) => Math.abs(value - second![i]!) > 1e-5),
+    'not the last weights',
+  );
   await averaged.save(join(folder, 'after.safetensors'), { what: 'full' });
   t.same(weight('after.safetensors'), mean);
 });

@@ -21,8 +21,8 @@ struct ViewSpec {
   bool any_turn = false;         // subjects are turned and mirrored at will (unaligned)
 };
 
-// A pose that leaves the subjects of a task comparable; one by which a place is a hint and no more, as where each
-// patient lies as they lie; and one by which places say nothing.
+// A pose that leaves the subjects of a task comparable; one by which a place is a hint and no more, as where
+// each patient lies as they lie; and one by which places say nothing.
 ViewSpec aligned_view(Rng rng);
 ViewSpec loose_view(Rng rng);
 ViewSpec unaligned_view(Rng rng);

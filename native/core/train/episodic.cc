@@ -3,6 +3,8 @@
 #include <ATen/TensorOperators.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "runtime/autocast.h"
@@ -50,6 +52,26 @@ struct Turn {
   }
 };
 
+// What is cut off the pictures of a task: few are square, and what pads the others to a square must be known
+// for what it is.
+struct Cut {
+  bool rows;
+  double share, place, spread;
+  static Cut drawn(runtime::Rng& rng) {
+    const bool square = rng.chance(0.5), alike = rng.chance(0.6);
+    return {rng.chance(0.5), square ? 1 : rng.uniform(0.55, 0.97), rng.uniform(0, 1), alike ? 0 : 0.1};
+  }
+  Element operator()(const Element& e, runtime::Rng& rng) const {
+    if (share == 1) return e;
+    const int64_t side = e.mask.size(0);
+    const auto length = static_cast<int64_t>(
+        std::round(static_cast<double>(side) * std::min(1.0, share * (1 + rng.uniform(-spread, spread)))));
+    const auto first = static_cast<int64_t>(place * static_cast<double>(side - length));
+    const int64_t axis = rows ? 0 : 1;
+    return {e.image.narrow(axis + 1, first, length), e.mask.narrow(axis, first, length)};
+  }
+};
+
 // The encoder's input and the frame of an element.
 struct Input {
   at::Tensor image;  // [1, 3, S, S]
@@ -82,7 +104,7 @@ class Episodic : public Objective {
   std::vector<Element> draw_task(uint64_t item, int64_t count) const;
   std::vector<Element> synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
   std::vector<Element> real_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
-  at::Tensor jitter(at::Tensor image, runtime::Rng& rng) const;
+  at::Tensor jitter(const Input& input, runtime::Rng& rng) const;
   std::pair<at::Tensor, at::Tensor> validation_dice(const std::vector<Element>& supports,
                                                     const std::vector<Element>& queries);
   sam::ImageFeatures encode(const at::Tensor& images);
@@ -105,14 +127,16 @@ Episodic::Episodic(model::Model& model, const TrainOptions& options, double iou_
   if (!options.data.empty()) index_.emplace(options);
 }
 
-// Elements that differ in what scanners differ in.
-at::Tensor Episodic::jitter(at::Tensor image, runtime::Rng& rng) const {
+// Elements that differ in what scanners differ in. Padding stays what it is.
+at::Tensor Episodic::jitter(const Input& input, runtime::Rng& rng) const {
   const double deviation = rng.uniform(0, options_.noise);
   const uint64_t seed = rng.seed();
-  if (options_.noise > 0) {
-    auto generator = at::detail::createCPUGenerator(seed);
-    image = image + deviation * at::randn({1, 1, image.size(2), image.size(3)}, generator, at::kFloat);
-  }
+  if (options_.noise == 0) return input.image;
+  auto generator = at::detail::createCPUGenerator(seed);
+  const int64_t height = input.frame.input_height, width = input.frame.input_width;
+  auto image = input.image.clone();
+  image.slice(2, 0, height).slice(3, 0, width) +=
+      deviation * at::randn({1, 1, height, width}, generator, at::kFloat);
   return image;
 }
 
@@ -120,9 +144,10 @@ std::vector<Element> Episodic::synthetic_task(uint64_t item, int64_t count, runt
   const synth::Task task(options_.seed, item, model_.sam->config.image_size);
   std::vector<Element> out;
   uint64_t subject = static_cast<uint64_t>(rng.below(1000)) * 100;
+  const auto cut = Cut::drawn(rng);
   // An empty mask says nothing of the task: the next subject takes its place, a few times.
   for (int64_t misses = 0; static_cast<int64_t>(out.size()) < count;) {
-    auto element = drawn(task, subject++);
+    auto element = cut(drawn(task, subject++), rng);
     if (misses < 8 && !element.mask.any().item<bool>()) {
       ++misses;
       continue;
@@ -196,7 +221,7 @@ Batch Episodic::make_batch(int64_t number) const {
       const auto input = input_of(element, config);
       whole = whole && input.whole;
       const bool support = i < supports;
-      (support ? support_images : query_images).push_back(jitter(input.image, rng));
+      (support ? support_images : query_images).push_back(jitter(input, rng));
       (support ? support_inside : query_inside).push_back(sam::picture_share(input.frame, config));
       if (support) {
         masks.push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));

@@ -17,6 +17,9 @@ namespace {
 constexpr int64_t kLevels = 256;
 // Smoothing before the threshold, as a share of the longer side; 0 = none.
 constexpr std::array<double, 3> kSmoothing = {0, 1.0 / 256, 1.0 / 96};
+// Shares of the pixels that become black and white where each picture is stretched by itself: stains and
+// gains differ from picture to picture, and what is dark in one is what is dark for it.
+constexpr double kBlack = 0.005, kWhite = 0.995;
 // Grey levels over which certainty grows at a band's edge.
 constexpr double kSoftness = 6;
 constexpr const char* kChannelNames[] = {"grey",      "red",      "green",     "blue",
@@ -45,8 +48,22 @@ at::Tensor smooth(const at::Tensor& x, double share) {
   return at::conv2d(y, kernel.view({1, 1, -1, 1})).squeeze(0).squeeze(0);
 }
 
+at::Tensor stretched(const at::Tensor& x) {
+  const auto counts = at::bincount(x.round().clamp(0, kLevels - 1).to(at::kLong).flatten(), {}, kLevels);
+  const auto below = counts.cumsum(0).to(at::kDouble) / static_cast<double>(x.numel());
+  const auto level = [&](double share) { return below.lt(share).sum().item<double>(); };
+  const double black = level(kBlack), white = level(kWhite);
+  return (x - black) * ((kLevels - 1) / std::max(1.0, white - black));
+}
+
+// What a band's levels are levels of.
+at::Tensor levels_of(const at::Tensor& pixels, int64_t index, int64_t smoothing, bool stretch) {
+  const auto x = smooth(channel(pixels, index), kSmoothing[static_cast<size_t>(smoothing)]);
+  return stretch ? stretched(x) : x;
+}
+
 struct Band {
-  int64_t channel = 0, smoothing = 0, low = 0, high = kLevels - 1;
+  int64_t channel = 0, smoothing = 0, low = 0, high = kLevels - 1, stretch = 0;
   double dice = -1;
 };
 
@@ -55,8 +72,8 @@ class Threshold : public Engine {
   explicit Threshold(Band band) : band_(band) {}
 
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
-    const auto x = smooth(channel(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel),
-                          kSmoothing[static_cast<size_t>(band_.smoothing)]);
+    const auto x = levels_of(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel, band_.smoothing,
+                             band_.stretch != 0);
     // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale
     // is no edge.
     constexpr double kFar = 1000;
@@ -65,12 +82,13 @@ class Threshold : public Engine {
     return at::sigmoid(at::minimum(x - low, high - x) / kSoftness);
   }
   io::NamedTensors tensors() const override {
-    return {{"band", at::tensor({band_.channel, band_.smoothing, band_.low, band_.high})}};
+    return {{"band", at::tensor({band_.channel, band_.smoothing, band_.low, band_.high, band_.stretch})}};
   }
   io::Json describe() const override {
     io::Json json;
     json.set("channel", kChannelNames[band_.channel]);
     json.set("smoothing", kSmoothing[static_cast<size_t>(band_.smoothing)]);
+    json.set("stretched", band_.stretch != 0);
     json.set("low", band_.low);
     json.set("high", band_.high);
     return json;
@@ -115,11 +133,12 @@ double dice_of(const std::vector<Sums>& examples, int64_t low, int64_t high) {
 }
 
 // The best band: coarse steps over all, then single levels round the best.
-void search(const std::vector<Sums>& examples, Band& band, int64_t channel, int64_t smoothing) {
+void search(const std::vector<Sums>& examples, Band& band, int64_t channel, int64_t smoothing,
+            int64_t stretch) {
   const auto consider = [&](int64_t low, int64_t high) {
     if (low < 0 || high >= kLevels || low > high) return;
     const double dice = dice_of(examples, low, high);
-    if (dice > band.dice) band = {channel, smoothing, low, high, dice};
+    if (dice > band.dice) band = {channel, smoothing, low, high, stretch, dice};
   };
   constexpr int64_t kStep = 4;
   Band before = band;
@@ -143,25 +162,27 @@ std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples) {
   Band best;
   for (int64_t c = 0; c < (colour ? 7 : 1); ++c) {
     for (int64_t s = 0; s < static_cast<int64_t>(kSmoothing.size()); ++s) {
-      std::vector<Sums> sums;
+      std::vector<Sums> plain, own;
       for (const auto& example : examples) {
-        const auto x = channel(example.image->pixels, c);
-        sums.push_back(count(smooth(x, kSmoothing[static_cast<size_t>(s)]), example.mask));
+        const auto x = levels_of(example.image->pixels, c, s, false);
+        plain.push_back(count(x, example.mask));
+        own.push_back(count(stretched(x), example.mask));
       }
-      search(sums, best, c, s);
+      search(plain, best, c, s, 0);
+      search(own, best, c, s, 1);
     }
   }
   return std::make_unique<Threshold>(best);
 }
 
 std::unique_ptr<Engine> restore_threshold(const io::NamedTensors& tensors) {
-  if (tensors.size() != 1 || tensors[0].second.numel() != 4)
+  if (tensors.size() != 1 || tensors[0].second.numel() != 5)
     throw Error(ErrorCode::kCheckpointFormat, "The task file holds no threshold.");
   const auto values = tensors[0].second.to(at::kLong).contiguous();
   const auto* v = values.const_data_ptr<int64_t>();
   const auto between = [](int64_t x, int64_t high) { return std::clamp<int64_t>(x, 0, high); };
-  return std::make_unique<Threshold>(
-      Band{between(v[0], 6), between(v[1], 2), between(v[2], kLevels - 1), between(v[3], kLevels - 1), 0});
+  return std::make_unique<Threshold>(Band{between(v[0], 6), between(v[1], 2), between(v[2], kLevels - 1),
+                                          between(v[3], kLevels - 1), between(v[4], 1), 0});
 }
 
 }  // namespace gmiseg::support

@@ -2,6 +2,7 @@
 //   node scripts/evaluate-support.mjs --data STORE --label N[,N...] --out FILE.json [--model RUN|FILE] [--dataset NAME]
 //     [--n 1,4,16] [--draws 5] [--most 24] [--halves] [--engines auto,learned,training-free,threshold,copy]
 //     [--image-size N] [--seed 0] [--threads N] [--sheet FILE.png]
+// An engine with an ensemble of K members over subsets of the supports is written ENGINE*K, such as learned*4.
 // Several labels are one target together; 0 is what has no label. Supports are drawn (seeded) from the split "train", of different subjects while there are any; queries are slices
 // of the split "test", at most --most, evenly spread. --halves is for a single volume: supports from its lower half,
 // queries from its upper half. Every engine sees the same draws and queries. The last column is no support at all
@@ -151,7 +152,7 @@ try {
             name: `${entry.subject}-${entry.index}-${at}`,
             group: entry.subject,
           })),
-          { engine },
+          { engine: engine.split('*')[0], ensemble: Number(engine.split('*')[1] ?? 1) },
         );
         const dice = [];
         for (const entry of asked) {

@@ -24,12 +24,14 @@ Plane gain_field(const Acquisition& task, Rng& rng, const Rng& streams, int64_t 
   // The exponential is taken at the nodes: smooth all the same, and cheap.
   Lattice lattice(streams.fork(kBias), cells, cells);
   const float strength = spread(rng, task.bias) * kSplineGain;
-  // A coil lies at one side of all subjects.
-  const float fall = spread(rng, task.coil), across = static_cast<float>(cells) / 2 + 1;
+  // A coil lies at one side of all subjects, or wherever each of them lay on it.
+  const float fall = task.coil_moves ? task.coil * rng.uniform(0, 1.6F) : spread(rng, task.coil);
+  const float angle = task.coil_moves ? rng.uniform(0, 6.2832F) : task.anisotropy_down ? 1.5708F : 0;
+  const float across = static_cast<float>(cells) / 2 + 1, right = std::cos(angle), down = std::sin(angle);
   for (size_t i = 0; i < lattice.values.size(); ++i) {
     const float row = static_cast<float>(i / static_cast<size_t>(cells + 3)) - across;
     const float column = static_cast<float>(i % static_cast<size_t>(cells + 3)) - across;
-    const float distance = (task.anisotropy_down ? row : column) * 2 / static_cast<float>(cells);
+    const float distance = (right * column + down * row) * 2 / static_cast<float>(cells);
     lattice.values[i] = std::exp(std::clamp(strength * lattice.values[i] + fall * distance, -1.5F, 1.5F));
   }
   lattice.add_to(gain, size, 1);

@@ -17,6 +17,7 @@ struct Acquisition {
   bool anisotropy_down = false;
   float bias = 0.1F, bias_cells = 2;  // deviation of the log gain
   float coil = 0;                     // how fast the signal falls from one side to the other
+  bool coil_moves = false;            // to another side, and more or less, in each subject
   float contrast = 0.1F, brightness = 0.05F, gamma = 0.15F;  // deviations between subjects
   float task_gamma = 1;
   float noise = 0.02F;  // additive; Rician where so

@@ -52,7 +52,11 @@ Acquisition draw_acquisition(Rng rng, Modality modality) {
       if (rng.chance(0.3F)) a.anisotropy = rng.log_uniform(1.5F, 5);
       a.anisotropy_down = rng.chance(0.5F);
       if (rng.chance(0.2F)) a.ringing = rng.uniform(0.02F, 0.12F);
-      if (rng.chance(0.35F)) a.coil = rng.log_uniform(0.15F, 0.8F);
+      if (rng.chance(0.5F)) a.coil = rng.log_uniform(0.15F, 0.9F);
+      a.coil_moves = rng.chance(0.5F);
+      // Without units, scales differ from scan to scan.
+      if (rng.chance(0.3F)) a.gamma = rng.uniform(0.2F, 0.5F);
+      if (rng.chance(0.3F)) a.window_spread = rng.uniform(0.4F, 1.2F);
       if (rng.chance(0.25F)) a.frame = 2;
       a.frame_size = rng.uniform(0.9F, 1.1F);
       break;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,13 @@ struct Seen {
   Maps maps;                    // empty where the model has no task encoder
   at::Tensor pixels;            // uint8 [C, H, W], as given, on the CPU
   sam::Frame frame;
+
+  // What it last contributed to a task, and with which mask: choosing among candidates asks again and again.
+  struct Said {
+    at::Tensor mask;
+    Contributions contributions;
+  };
+  mutable std::optional<Said> said;
 };
 
 struct Example {

@@ -34,23 +34,38 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
                                const Progress& progress) {
   need_task_encoder(model);
   const auto positions = model.sam->prompt_encoder->dense_pe();
-  std::vector<Contributions> parts;
-  for (size_t first = 0; first < examples.size(); first += kAtOnce) {
-    progress.report("define", static_cast<double>(first) / static_cast<double>(examples.size()));
-    const size_t end = std::min(examples.size(), first + kAtOnce);
+  std::vector<Contributions> parts(examples.size());
+  std::vector<size_t> unread;
+  for (size_t i = 0; i < examples.size(); ++i) {
+    const auto& said = examples[i].image->said;
+    if (said && at::equal(said->mask, examples[i].mask)) {
+      parts[i] = said->contributions;
+    } else {
+      unread.push_back(i);
+    }
+  }
+  for (size_t first = 0; first < unread.size(); first += kAtOnce) {
+    progress.report("define", static_cast<double>(first) / static_cast<double>(unread.size()));
+    const size_t end = std::min(unread.size(), first + kAtOnce);
     Maps maps;
     std::vector<at::Tensor> masks;
     const auto join = [&](std::vector<at::Tensor> Maps::*member, std::vector<at::Tensor>& out) {
-      for (size_t s = 0; s < (examples[first].image->maps.*member).size(); ++s) {
+      for (size_t s = 0; s < (examples[unread[first]].image->maps.*member).size(); ++s) {
         std::vector<at::Tensor> rows;
-        for (size_t i = first; i < end; ++i) rows.push_back((examples[i].image->maps.*member)[s]);
+        for (size_t i = first; i < end; ++i) rows.push_back((examples[unread[i]].image->maps.*member)[s]);
         out.push_back(at::cat(rows));
       }
     };
     join(&Maps::features, maps.features);
     join(&Maps::inside, maps.inside);
-    for (size_t i = first; i < end; ++i) masks.push_back(mask_cells(examples[i], model.sam->config));
-    parts.push_back(model.task_encoder->contribute(maps, at::stack(masks).to(model.device), positions));
+    for (size_t i = first; i < end; ++i) masks.push_back(mask_cells(examples[unread[i]], model.sam->config));
+    const auto found = model.task_encoder->contribute(maps, at::stack(masks).to(model.device), positions);
+    for (size_t i = first; i < end; ++i) {
+      const auto row = at::tensor({static_cast<int64_t>(i - first)}, at::kLong).to(model.device);
+      const auto& example = examples[unread[i]];
+      parts[unread[i]] = found.select(row);
+      example.image->said = Seen::Said{example.mask, parts[unread[i]]};
+    }
   }
   return join(parts);
 }

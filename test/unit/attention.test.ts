@@ -1,8 +1,9 @@
-/** The kernel that inference runs on against the plain arithmetic that adapters which mix tokens need. */
+/** What inference on the CPU runs on: one kernel for attention, weights laid out for products; against the plain arithmetic. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
-import { picture, TINY } from '../helpers/models.js';
+import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
 async function embedding(segmenter: Segmenter): Promise<Float32Array> {
@@ -61,6 +62,22 @@ for (const [name, change] of Object.entries(CONFIGS)) {
     t.ok(spread > 0.1);
   });
 }
+
+t.test('weights laid out for inference are saved as they were', async (t) => {
+  for (const dtype of ['float32', 'bfloat16'] as const) {
+    const folder = t.testdir();
+    const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, config: TINY, device: 'cpu', dtype });
+    t.teardown(() => segmenter.close());
+    const [before, after, again] = ['before', 'after', 'again'].map((name) => join(folder, name));
+    await segmenter.save(before!, { what: 'full' });
+    const first = await embedding(segmenter);
+    await segmenter.save(after!, { what: 'full' });
+    t.ok(readFileSync(after!).equals(readFileSync(before!)));
+    t.same(await embedding(segmenter), first);
+    await segmenter.save(again!, { what: 'full' });
+    t.ok(readFileSync(again!).equals(readFileSync(before!)));
+  }
+});
 
 t.test('bfloat16, with padding and odd sides', async (t) => {
   const [fused, plain] = await both(t, { ...TINY, image_size: 208, window_size: 5 }, 'bfloat16');

@@ -107,8 +107,9 @@ std::string SessionImpl::info_json() const {
 
 std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Progress& progress) {
   runtime::use_threads(threads_);
-  c10::InferenceMode inference;
   progress.check();
+  model_->sam->image_encoder->pack();
+  c10::InferenceMode inference;
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
   const auto& config = model_->sam->config;

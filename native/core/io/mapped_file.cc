@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <map>
+#include <mutex>
 #include <system_error>
 
 #include "runtime/error.h"
@@ -38,7 +40,31 @@ class Descriptor {
   int fd_;
 };
 
+// Where files are mapped now: start -> size. Never destroyed: threads may outlive the statics.
+struct Mappings {
+  std::mutex mutex;
+  std::map<uintptr_t, size_t> ranges;
+  static Mappings& all() {
+    static auto* mappings = new Mappings;
+    return *mappings;
+  }
+};
+
 }  // namespace
+
+void drop_resident(const void* data, size_t size) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto start = reinterpret_cast<uintptr_t>(data);
+  const uintptr_t first = (start + page - 1) / page * page, end = (start + size) / page * page;
+  if (first >= end) return;
+  auto& all = Mappings::all();
+  const std::lock_guard lock(all.mutex);
+  auto next = all.ranges.upper_bound(start);
+  if (next == all.ranges.begin()) return;
+  const auto& [from, length] = *--next;
+  if (start + size > from + length) return;
+  ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+}
 
 std::shared_ptr<MappedFile> MappedFile::open(const std::string& path) {
   if (path.find('\0') != std::string::npos) {
@@ -78,11 +104,20 @@ std::shared_ptr<MappedFile> MappedFile::open(const std::string& path) {
   }
   file->data_ = static_cast<uint8_t*>(data);
   file->size_ = size;
+  auto& all = Mappings::all();
+  const std::lock_guard lock(all.mutex);
+  all.ranges.emplace(reinterpret_cast<uintptr_t>(data), size);
   return file;
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(data_, size_);
+  if (data_ == nullptr) return;
+  auto& all = Mappings::all();
+  {
+    const std::lock_guard lock(all.mutex);
+    all.ranges.erase(reinterpret_cast<uintptr_t>(data_));
+  }
+  ::munmap(data_, size_);
 }
 
 namespace {

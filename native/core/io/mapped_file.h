@@ -36,6 +36,10 @@ class MappedFile {
   size_t size_ = 0;
 };
 
+// Lets the whole pages of this range go that lie in a MappedFile: they come back from the file, without
+// changes made since, if somebody reads them after all. Other memory stays as it is.
+void drop_resident(const void* data, size_t size);
+
 // Collects what goes into `path` under a temporary name in the same folder;
 // commit() syncs it and puts it in place. Without commit() nothing is left.
 class AtomicFile {

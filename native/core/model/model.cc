@@ -161,6 +161,7 @@ void read_task_encoder(Model& model, const io::Metadata& metadata, const io::Nam
 }  // namespace
 
 void load_adapter(Model& model, const std::string& path) {
+  model.sam->image_encoder->unpack();
   const auto file = io::read_safetensors(path);
   const auto description = file.metadata.find("gmiseg.adapter");
   if (description == file.metadata.end()) {
@@ -277,6 +278,7 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
 
 void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
   torch::NoGradGuard no_grad;
+  model.sam->image_encoder->unpack();
   io::Metadata metadata{{"format", "pt"},
                         {"gmiseg.version", GMISEG_VERSION},
                         {"gmiseg.kind", what},

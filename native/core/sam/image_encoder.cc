@@ -120,16 +120,17 @@ AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t w
   proj = register_module("proj", Linear(dim, dim));
 }
 
-at::Tensor AttentionImpl::forward(const at::Tensor& x, int64_t block, QvBypass* bypass) {
+at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, int64_t block,
+                                  QvBypass* bypass) {
   const bool fused = !at::GradMode::is_enabled() && x.is_cpu() && has_fused_attention(x.scalar_type()) &&
                      x.scalar_type() == qkv->weight.scalar_type() &&
                      (bypass == nullptr || bypass->tokenwise());
-  if (fused) return proj->forward(attend_fused(x, block, bypass));
-  if (window_ == 0) return attend(x, block, bypass);
+  if (fused) return proj->forward_add(attend_fused(x, block, bypass), other);
+  if (window_ == 0) return other + attend(x, block, bypass);
   // Padding comes after the norm and is not masked, as in the reference:
   // padded tokens are exact zeros and take part in the softmax.
   const auto y = attend(window_partition(x, window_), block, bypass);
-  return window_unpartition(y, window_, x.size(1), x.size(2));
+  return other + window_unpartition(y, window_, x.size(1), x.size(2));
 }
 
 at::Tensor AttentionImpl::attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass) {
@@ -180,7 +181,12 @@ MlpBlockImpl::MlpBlockImpl(int64_t dim, int64_t hidden) {
   lin1_ = register_module("lin1", Linear(dim, hidden));
   lin2_ = register_module("lin2", Linear(hidden, dim));
 }
-at::Tensor MlpBlockImpl::forward(const at::Tensor& x) { return lin2_->forward(at::gelu(lin1_->forward(x))); }
+at::Tensor MlpBlockImpl::forward(const at::Tensor& x, const at::Tensor& other) {
+  return lin2_->forward_add(lin1_->forward_gelu(x), other);
+}
+void MlpBlockImpl::pack(bool packed) {
+  for (auto* layer : {&lin1_, &lin2_}) packed ? (*layer)->pack() : (*layer)->unpack();
+}
 
 BlockImpl::BlockImpl(const SamConfig& config, int64_t index) : index_(index) {
   const int64_t window = config.is_global(index) ? 0 : config.window_size;
@@ -192,8 +198,12 @@ BlockImpl::BlockImpl(const SamConfig& config, int64_t index) : index_(index) {
 }
 
 at::Tensor BlockImpl::forward(const at::Tensor& x, QvBypass* bypass) {
-  const auto y = x + attn->forward(norm1_->forward(x), index_, bypass);
-  return y + mlp_->forward(norm2_->forward(y));
+  const auto y = attn->forward(norm1_->forward(x), x, index_, bypass);
+  return mlp_->forward(norm2_->forward(y), y);
+}
+void BlockImpl::pack(bool packed) {
+  for (auto* layer : {&attn->qkv, &attn->proj}) packed ? (*layer)->pack() : (*layer)->unpack();
+  mlp_->pack(packed);
 }
 
 StemImpl::StemImpl(const SamConfig& config) {
@@ -245,6 +255,17 @@ ImageEncoderImpl::ImageEncoderImpl(const SamConfig& config) {
   neck2_ =
       neck->register_module("2", Conv2d(config.prompt_embed_dim, config.prompt_embed_dim, 3, 1, 1, false));
   neck3_ = neck->register_module("3", LayerNorm2d(config.prompt_embed_dim));
+}
+
+void ImageEncoderImpl::pack() {
+  if (packed_) return;
+  for (auto& block : blocks) block->pack(true);
+  packed_ = true;
+}
+void ImageEncoderImpl::unpack() {
+  if (!packed_) return;
+  for (auto& block : blocks) block->pack(false);
+  packed_ = false;
 }
 
 ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOptions& options,

@@ -27,7 +27,8 @@ class AttentionImpl : public torch::nn::Module {
  public:
   // size: tokens a side, of the window or of the whole grid. window: 0 = attention is global.
   AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t window);
-  at::Tensor forward(const at::Tensor& x, int64_t block, QvBypass* bypass);  // [B, H, W, D] -> same
+  // [B, H, W, D] -> same, added to `other`.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& other, int64_t block, QvBypass* bypass);
 
   Linear qkv{nullptr}, proj{nullptr};
   at::Tensor rel_pos_h, rel_pos_w;  // [2 size - 1, D / heads]
@@ -43,7 +44,8 @@ TORCH_MODULE(Attention);
 class MlpBlockImpl : public torch::nn::Module {
  public:
   MlpBlockImpl(int64_t dim, int64_t hidden);
-  at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& other);  // added to `other`
+  void pack(bool packed);
 
  private:
   Linear lin1_{nullptr}, lin2_{nullptr};
@@ -54,6 +56,7 @@ class BlockImpl : public torch::nn::Module {
  public:
   BlockImpl(const SamConfig& config, int64_t index);
   at::Tensor forward(const at::Tensor& x, QvBypass* bypass);  // [B, H, W, D] -> same
+  void pack(bool packed);
 
   Attention attn{nullptr};
 
@@ -100,6 +103,11 @@ class ImageEncoderImpl : public torch::nn::Module {
   // [B, 3, S, S] preprocessed pixels. Polls `progress` between blocks.
   ImageFeatures forward(const at::Tensor& image, const EncodeOptions& options, const Progress& progress);
 
+  // Weights of the blocks laid out for inference on the CPU, see Linear::pack. Whoever reads, changes or
+  // trains them unpacks first.
+  void pack();
+  void unpack();
+
   at::Tensor pos_embed;  // [1, grid, grid, D]
   std::vector<Block> blocks;
 
@@ -108,6 +116,7 @@ class ImageEncoderImpl : public torch::nn::Module {
   Conv2d patch_proj_{nullptr};
   Conv2d neck0_{nullptr}, neck2_{nullptr};
   LayerNorm2d neck1_{nullptr}, neck3_{nullptr};
+  bool packed_ = false;
 };
 TORCH_MODULE(ImageEncoder);
 

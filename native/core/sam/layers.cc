@@ -5,13 +5,38 @@
 
 #include <cmath>
 
+#include "io/mapped_file.h"
+#include "sam/packed_linear.h"
+
 namespace gmiseg::sam {
 
 LinearImpl::LinearImpl(int64_t in, int64_t out) {
   weight = register_parameter("weight", torch::empty({out, in}));
   bias = register_parameter("bias", torch::empty({out}));
 }
-at::Tensor LinearImpl::forward(const at::Tensor& x) { return at::linear(x, weight, bias); }
+at::Tensor LinearImpl::forward(const at::Tensor& x) {
+  return packed_.defined() ? packed_linear(x, packed_, bias) : at::linear(x, weight, bias);
+}
+at::Tensor LinearImpl::forward_gelu(const at::Tensor& x) {
+  return packed_.defined() ? packed_linear_gelu(x, packed_, bias) : at::gelu(at::linear(x, weight, bias));
+}
+at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
+  return packed_.defined() ? packed_linear_add(x, packed_, bias, other) : other + at::linear(x, weight, bias);
+}
+void LinearImpl::pack() {
+  if (packed_.defined() || !can_pack(weight)) return;
+  torch::NoGradGuard no_grad;
+  packed_ = pack_linear(weight);
+  io::drop_resident(weight.const_data_ptr(), weight.nbytes());
+  // Whoever reads it all the same shall see that it is not there.
+  weight.set_data(at::full({1}, NAN, weight.options()).expand(weight.sizes()));
+}
+void LinearImpl::unpack() {
+  if (!packed_.defined()) return;
+  torch::NoGradGuard no_grad;
+  weight.set_data(packed_.to_dense());
+  packed_.reset();
+}
 
 Conv2dImpl::Conv2dImpl(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t padding,
                        bool with_bias)

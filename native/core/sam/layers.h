@@ -17,7 +17,19 @@ class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(int64_t in, int64_t out);
   at::Tensor forward(const at::Tensor& x);  // [..., in] -> [..., out]
-  at::Tensor weight, bias;                  // [out, in], [out]
+  // gelu(forward(x)), and forward(x) + other: one pass where the weight is packed.
+  at::Tensor forward_gelu(const at::Tensor& x);
+  at::Tensor forward_add(const at::Tensor& x, const at::Tensor& other);
+
+  // For inference on the CPU: the weight goes over into the layout that oneDNN's products want. Until
+  // unpack(), `weight` keeps its shape, but no values and no memory. Not in InferenceMode.
+  void pack();
+  void unpack();
+
+  at::Tensor weight, bias;  // [out, in], [out]
+
+ private:
+  at::Tensor packed_;
 };
 TORCH_MODULE(Linear);
 

@@ -405,7 +405,10 @@ std::string Trainer::run() {
 // Leaves the model ready for inference whatever happened.
 class TrainedModel {
  public:
-  explicit TrainedModel(model::Model& model) : model_(model) { ++model_.version; }
+  explicit TrainedModel(model::Model& model) : model_(model) {
+    ++model_.version;
+    model_.sam->image_encoder->unpack();
+  }
   ~TrainedModel() {
     model::freeze(model_);
     for (auto& p : model_.sam->parameters()) {

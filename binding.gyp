@@ -31,6 +31,7 @@
       'sources': ['<!@(node -p "require(require(\'path\').resolve(\'<(sources_json)\')).core.join(\' \')")'],
       'include_dirs': ['native/core'],
       'cflags_cc': [
+        '-fopenmp',
         '-isystem', '<(libtorch)/include',
         '-isystem', '<(libtorch)/include/torch/csrc/api/include',
       ],
@@ -54,7 +55,7 @@
       ],
       'libraries': [
         '-L<(libtorch)/lib',
-        '-Wl,--no-as-needed', '-ltorch', '-ltorch_cpu', '-lc10', '-Wl,--as-needed',
+        '-Wl,--no-as-needed', '-ltorch', '-ltorch_cpu', '-lc10', '-Wl,--as-needed', '-l:libgomp.so.1',
       ],
       'ldflags': [
         '-Wl,-rpath,<(libtorch)/lib',

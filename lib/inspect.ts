@@ -28,8 +28,8 @@ export interface RuntimeInfo {
 /** What a checkpoint holds. */
 export interface CheckpointInfo {
   readonly format: 'safetensors' | 'pth';
-  readonly flavour: 'sam' | 'medsam' | 'huggingface' | 'gmiseg' | 'adapter' | 'unknown';
-  readonly preprocessing: 'sam' | 'medsam' | null;
+  readonly flavour: 'sam' | 'medsam' | 'centred' | 'huggingface' | 'gmiseg' | 'adapter' | 'unknown';
+  readonly preprocessing: 'sam' | 'medsam' | 'centred' | null;
   /** Null where the file does not tell; `configReason` then says why. */
   readonly config: ModelConfig | null;
   readonly configReason: string;

@@ -26,7 +26,7 @@ export interface ModelConfig {
   readonly stem?: readonly number[];
   /** Points and boxes are also painted into the mask prompt; for small models trained from scratch. */
   readonly dense_prompts?: boolean;
-  readonly preprocessing?: 'sam' | 'medsam';
+  readonly preprocessing?: 'sam' | 'medsam' | 'centred';
   readonly [key: string]: unknown;
 }
 

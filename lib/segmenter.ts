@@ -39,7 +39,7 @@ export interface SegmenterInfo {
   readonly device: string;
   readonly dtype: 'float32' | 'bfloat16';
   readonly threads: number;
-  readonly preprocessing: 'sam' | 'medsam';
+  readonly preprocessing: 'sam' | 'medsam' | 'centred';
   /** Null for random weights. */
   readonly checkpoint: { readonly path: string; readonly sha256: string; readonly format: string } | null;
   readonly adapter: { readonly kind: string; readonly [key: string]: unknown } | null;

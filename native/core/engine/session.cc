@@ -97,7 +97,7 @@ std::string SessionImpl::info_json() const {
   json.set("device", model_->device.str());
   json.set("dtype", model_->dtype == at::kBFloat16 ? "bfloat16" : "float32");
   json.set("threads", static_cast<int64_t>(threads_));
-  json.set("preprocessing", config.preprocessing == sam::Preprocessing::kMedSam ? "medsam" : "sam");
+  json.set("preprocessing", sam::name_of(config.preprocessing));
   json.set("checkpoint", std::move(checkpoint));
   json.set("adapter", std::move(adapter));
   json.set("taskEncoder", model_->task_encoder ? model_->task_encoder->config.to_json() : io::Json());
@@ -136,12 +136,14 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
   };
   const auto scale =
       from_floats({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())}, {2}, device);
+  const auto corner =
+      from_floats({static_cast<float>(frame.left), static_cast<float>(frame.top)}, {2}, device);
   sam::Prompts out;
   if (batch.points_per_row > 0) {
-    out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale;
+    out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale + corner;
     out.labels = rows(batch.labels, {batch.rows, batch.points_per_row});
   }
-  if (!batch.boxes.empty()) out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale).view({count, 4});
+  if (!batch.boxes.empty()) out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale + corner).view({count, 4});
   const int64_t low = model_->sam->config.low_res();
   if (!batch.mask_logits.empty()) {
     out.masks = rows(batch.mask_logits, {batch.rows, 1, low, low});

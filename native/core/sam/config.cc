@@ -54,6 +54,7 @@ SamConfig small() {
   c.decoder_mlp_dim = 256;
   c.iou_head_hidden_dim = 128;
   c.stem = {24, 48};
+  c.preprocessing = Preprocessing::kCentred;
   return c;
 }
 
@@ -87,6 +88,11 @@ SamConfig SamConfig::named(const std::string& variant) {
                                           "'. Use vit_b, vit_l, vit_h, tiny, small or a config.json.");
 }
 
+const char* name_of(Preprocessing preprocessing) {
+  if (preprocessing == Preprocessing::kMedSam) return "medsam";
+  return preprocessing == Preprocessing::kCentred ? "centred" : "sam";
+}
+
 SamConfig SamConfig::from_json(const io::Json& json) {
   if (!json.is_object()) bad("it is not a JSON object.");
   SamConfig c;
@@ -112,12 +118,14 @@ SamConfig SamConfig::from_json(const io::Json& json) {
   c.dense_prompts = json.get("dense_prompts", c.dense_prompts);
   read_list(json, "global_attn_indexes", c.global_attn_indexes);
   read_list(json, "stem", c.stem);
-  const std::string preprocessing = json.get("preprocessing", "sam");
-  if (preprocessing == "medsam") {
-    c.preprocessing = Preprocessing::kMedSam;
-  } else if (preprocessing != "sam") {
-    bad("preprocessing is '" + preprocessing + "', not 'sam' or 'medsam'.");
+  const std::string preprocessing = json.get("preprocessing", name_of(c.preprocessing));
+  bool known = false;
+  for (const auto one : {Preprocessing::kSam, Preprocessing::kMedSam, Preprocessing::kCentred}) {
+    if (preprocessing != name_of(one)) continue;
+    c.preprocessing = one;
+    known = true;
   }
+  if (!known) bad("preprocessing is '" + preprocessing + "', not 'sam', 'medsam' or 'centred'.");
   c.validate();
   return c;
 }
@@ -140,7 +148,7 @@ io::Json SamConfig::to_json() const {
   json.set("decoder_norm_eps", decoder_norm_eps);
   json.set("dense_prompts", dense_prompts);
   json.set("stem", as_list(stem));
-  json.set("preprocessing", preprocessing == Preprocessing::kMedSam ? "medsam" : "sam");
+  json.set("preprocessing", name_of(preprocessing));
   return json;
 }
 

@@ -15,7 +15,11 @@ namespace gmiseg::sam {
 enum class Preprocessing {
   kSam,     // longest side to image_size, ImageNet mean and deviation, zero padding right and below
   kMedSam,  // both sides to image_size, minimum and maximum to [0, 1], no padding
+  // As kSam, but the picture lies in the middle: a place means the same in pictures of all shapes.
+  kCentred,
 };
+
+const char* name_of(Preprocessing preprocessing);
 
 struct SamConfig {
   std::string variant = "custom";  // "vit_b" | "vit_l" | "vit_h" | "tiny" | "small" | "custom"

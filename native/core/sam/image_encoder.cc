@@ -213,9 +213,9 @@ StemImpl::StemImpl(const SamConfig& config) {
     auto module = register_module(std::to_string(i), std::make_shared<torch::nn::Module>());
     Level level;
     level.down = module->register_module("down", Conv2d(in, out, kernel, stride, kernel / 2, true));
-    level.norm0 = module->register_module("norm0", LayerNorm2d(out));
+    level.norm0 = module->register_module("norm0", LayerNorm2d(out, kSteadyEps));
     level.conv = module->register_module("conv", Conv2d(out, out, 3, 1, 1, true));
-    level.norm1 = module->register_module("norm1", LayerNorm2d(out));
+    level.norm1 = module->register_module("norm1", LayerNorm2d(out, kSteadyEps));
     levels_.push_back(level);
     in = out, stride = 2;
   }

@@ -64,12 +64,12 @@ at::Tensor LayerNormImpl::forward(const at::Tensor& x) {
   return at::layer_norm(x, {weight.size(0)}, weight, bias, eps_);
 }
 
-LayerNorm2dImpl::LayerNorm2dImpl(int64_t channels) {
+LayerNorm2dImpl::LayerNorm2dImpl(int64_t channels, double eps) : eps_(eps) {
   weight = register_parameter("weight", torch::empty({channels}));
   bias = register_parameter("bias", torch::empty({channels}));
 }
 at::Tensor LayerNorm2dImpl::forward(const at::Tensor& x) {
-  return at::layer_norm(x.permute({0, 2, 3, 1}), {weight.size(0)}, weight, bias, 1e-6).permute({0, 3, 1, 2});
+  return at::layer_norm(x.permute({0, 2, 3, 1}), {weight.size(0)}, weight, bias, eps_).permute({0, 3, 1, 2});
 }
 
 EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t dim) {

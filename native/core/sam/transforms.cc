@@ -21,14 +21,23 @@ at::Tensor bilinear(const at::Tensor& x, int64_t height, int64_t width) {
   return at::upsample_bilinear2d(x, {height, width}, false);
 }
 
-// Height and width that the picture takes on the low-resolution grid.
-std::pair<int64_t, int64_t> low_res_size(const Frame& frame, const SamConfig& config) {
-  const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
-  const auto side = [&](int64_t n) {
-    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * ratio));
-  };
-  return {side(frame.input_height), side(frame.input_width)};
-}
+// The place of the picture on the low-resolution grid.
+struct Cells {
+  int64_t height, width, top, left;
+  Cells(const Frame& frame, const SamConfig& config) {
+    const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
+    const auto cells = [&](int64_t n) { return std::llround(static_cast<double>(n) * ratio); };
+    height = std::max<int64_t>(1, cells(frame.input_height));
+    width = std::max<int64_t>(1, cells(frame.input_width));
+    top = cells(frame.top);
+    left = cells(frame.left);
+  }
+  // [..., height, width] -> [..., low, low]
+  at::Tensor padded(const at::Tensor& x, const SamConfig& config, double value) const {
+    const int64_t low = config.low_res();
+    return at::constant_pad_nd(x, {left, low - width - left, top, low - height - top}, value);
+  }
+};
 
 }  // namespace
 
@@ -38,7 +47,7 @@ Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
                                        " pixels cannot be used; both sides must be between 1 and 1048576.");
   }
   Frame f{height, width, config.image_size, config.image_size};
-  if (config.preprocessing == Preprocessing::kSam) {
+  if (config.preprocessing != Preprocessing::kMedSam) {
     const double scale =
         static_cast<double>(config.image_size) / static_cast<double>(std::max(height, width));
     const auto side = [&](int64_t n) {
@@ -47,6 +56,11 @@ Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
     };
     f.input_height = side(height);
     f.input_width = side(width);
+    if (config.preprocessing == Preprocessing::kCentred) {
+      const int64_t cell = config.image_size / config.low_res();
+      f.top = (config.image_size - f.input_height) / 2 / cell * cell;
+      f.left = (config.image_size - f.input_width) / 2 / cell * cell;
+    }
   }
   return f;
 }
@@ -68,14 +82,18 @@ at::Tensor preprocess(const at::Tensor& image, const SamConfig& config) {
   const auto mean = at::tensor(at::ArrayRef<float>(kMean), x.options()).view({3, 1, 1});
   const auto deviation = at::tensor(at::ArrayRef<float>(kStd), x.options()).view({3, 1, 1});
   x = (x - mean) / deviation;
-  return at::constant_pad_nd(
-             x, {0, config.image_size - frame.input_width, 0, config.image_size - frame.input_height})
+  return at::constant_pad_nd(x, {frame.left, config.image_size - frame.input_width - frame.left, frame.top,
+                                 config.image_size - frame.input_height - frame.top})
       .unsqueeze(0);
+}
+
+at::Tensor on_picture(const at::Tensor& input, const Frame& frame) {
+  return input.narrow(-2, frame.top, frame.input_height).narrow(-1, frame.left, frame.input_width);
 }
 
 at::Tensor picture_share(const Frame& frame, const SamConfig& config) {
   auto out = at::zeros({1, 1, config.image_size, config.image_size});
-  out.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).fill_(1);
+  on_picture(out, frame).fill_(1);
   return out;
 }
 
@@ -86,32 +104,30 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
     return at::logit(bilinear(at::sigmoid(x), frame.height, frame.width), 1e-6);
   }
   x = bilinear(x, config.image_size, config.image_size);
-  x = x.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width);
-  return bilinear(x, frame.height, frame.width);
+  return bilinear(on_picture(x, frame), frame.height, frame.width);
 }
 
 at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config) {
   const auto foreground = mask.ne(0).to(at::kFloat).unsqueeze(1);
   // Area averages, so that thin structures leave a trace.
-  const auto [height, width] = low_res_size(frame, config);
-  const auto small = at::_upsample_bilinear2d_aa(foreground, {height, width}, false);
-  return at::constant_pad_nd(small * 20 - 10, {0, config.low_res() - width, 0, config.low_res() - height},
-                             -10);
+  const Cells cells(frame, config);
+  const auto small = at::_upsample_bilinear2d_aa(foreground, {cells.height, cells.width}, false);
+  return cells.padded(small * 20 - 10, config, -10);
 }
 
 at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config,
                          CellValue value) {
-  const auto [height, width] = low_res_size(frame, config);
+  const Cells cells(frame, config);
   const auto x = mask.to(at::kFloat).unsqueeze(0).unsqueeze(0);
   at::Tensor small;
   if (value == CellValue::kCentre) {
-    small = at::_upsample_nearest_exact2d(x, {height, width});
-  } else if (height <= mask.size(0) && width <= mask.size(1)) {
-    small = at::adaptive_avg_pool2d(x, {height, width});
+    small = at::_upsample_nearest_exact2d(x, {cells.height, cells.width});
+  } else if (cells.height <= mask.size(0) && cells.width <= mask.size(1)) {
+    small = at::adaptive_avg_pool2d(x, {cells.height, cells.width});
   } else {
-    small = at::upsample_bilinear2d(x, {height, width}, false);
+    small = at::upsample_bilinear2d(x, {cells.height, cells.width}, false);
   }
-  return at::constant_pad_nd(small, {0, config.low_res() - width, 0, config.low_res() - height}).squeeze(0);
+  return cells.padded(small, config, 0).squeeze(0);
 }
 
 at::Tensor stability_score(const at::Tensor& logits) {

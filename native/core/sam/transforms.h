@@ -11,11 +11,15 @@ namespace gmiseg::sam {
 struct Frame {
   int64_t height = 0, width = 0;              // of the original image
   int64_t input_height = 0, input_width = 0;  // after resizing, before padding
+  int64_t top = 0, left = 0;                  // padding above and to the left, whole low-resolution cells
   double scale_x() const { return static_cast<double>(input_width) / static_cast<double>(width); }
   double scale_y() const { return static_cast<double>(input_height) / static_cast<double>(height); }
 };
 
 Frame frame_of(int64_t height, int64_t width, const SamConfig& config);
+
+// The part of [..., S, S] that is picture, a view.
+at::Tensor on_picture(const at::Tensor& input, const Frame& frame);
 
 // [1, 1, S, S] float32: 1 where the input is picture, 0 on the padding.
 at::Tensor picture_share(const Frame& frame, const SamConfig& config);

@@ -37,12 +37,12 @@ at::Tensor unit_embedding(const Seen& image) {
 
 // Which cells of the embedding's grid are picture, bool [g, g].
 at::Tensor picture_cells(const sam::Frame& frame, const sam::SamConfig& config) {
-  const int64_t grid = config.grid();
-  const auto cells = [&](int64_t pixels) {
-    return std::min(grid, (pixels + config.patch_size - 1) / config.patch_size);
-  };
+  const int64_t grid = config.grid(), patch = config.patch_size;
+  const auto end = [&](int64_t pixels) { return std::min(grid, (pixels + patch - 1) / patch); };
   auto out = at::zeros({grid, grid}, at::kBool);
-  out.slice(0, 0, cells(frame.input_height)).slice(1, 0, cells(frame.input_width)).fill_(true);
+  out.slice(0, frame.top / patch, end(frame.top + frame.input_height))
+      .slice(1, frame.left / patch, end(frame.left + frame.input_width))
+      .fill_(true);
   return out;
 }
 

@@ -133,10 +133,10 @@ at::Tensor Episodic::jitter(const Input& input, runtime::Rng& rng) const {
   const uint64_t seed = rng.seed();
   if (options_.noise == 0) return input.image;
   auto generator = at::detail::createCPUGenerator(seed);
-  const int64_t height = input.frame.input_height, width = input.frame.input_width;
   auto image = input.image.clone();
-  image.slice(2, 0, height).slice(3, 0, width) +=
-      deviation * at::randn({1, 1, height, width}, generator, at::kFloat);
+  const auto noise =
+      at::randn({1, 1, input.frame.input_height, input.frame.input_width}, generator, at::kFloat);
+  sam::on_picture(image, input.frame).add_(noise, deviation);
   return image;
 }
 

@@ -63,7 +63,7 @@ Batch Prompted::make_batch(int64_t number) const {
       // A grey picture's three channels are one: so is their noise.
       const auto noise =
           at::randn({1, sample.image.size(0), frame.input_height, frame.input_width}, generator, at::kFloat);
-      image.slice(2, 0, frame.input_height).slice(3, 0, frame.input_width).add_(noise, deviation);
+      sam::on_picture(image, frame).add_(noise, deviation);
     }
     images.push_back(image);
     const auto others = index_.labels_in(ref);

@@ -11,8 +11,10 @@ namespace gmiseg::train {
 
 namespace {
 
-at::Tensor scale_of(const sam::Frame& frame) {
-  return at::tensor({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())});
+// Points (x, y) of the picture in the encoder's input.
+at::Tensor in_input(const at::Tensor& points, const sam::Frame& frame) {
+  return points * at::tensor({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())}) +
+         at::tensor({static_cast<float>(frame.left), static_cast<float>(frame.top)});
 }
 
 }  // namespace
@@ -21,7 +23,7 @@ at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Fram
   const auto inside = mask.nonzero();  // [n, 2] as (y, x)
   std::vector<int64_t> picks;
   for (int64_t i = 0; i < count; ++i) picks.push_back(rng.below(inside.size(0)));
-  return inside.index_select(0, at::tensor(picks)).flip({1}).to(at::kFloat) * scale_of(frame);
+  return in_input(inside.index_select(0, at::tensor(picks)).flip({1}).to(at::kFloat), frame);
 }
 
 at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
@@ -35,8 +37,10 @@ at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& 
   const double y1 = rows.max().item<double>() * frame.scale_y() + move();
   const auto right = static_cast<double>(frame.input_width - 1),
              bottom = static_cast<double>(frame.input_height - 1);
-  return at::tensor({static_cast<float>(std::max(0.0, x0)), static_cast<float>(std::max(0.0, y0)),
-                     static_cast<float>(std::min(right, x1)), static_cast<float>(std::min(bottom, y1))});
+  const auto left = static_cast<double>(frame.left), top = static_cast<double>(frame.top);
+  return at::tensor(
+      {static_cast<float>(left + std::max(0.0, x0)), static_cast<float>(top + std::max(0.0, y0)),
+       static_cast<float>(left + std::min(right, x1)), static_cast<float>(top + std::min(bottom, y1))});
 }
 
 at::Tensor random_part(const at::Tensor& mask, runtime::Rng& rng) {

@@ -1,6 +1,8 @@
 /** The public names of gmiseg. Importing this does not load LibTorch; the first use does. */
 export { Embedding } from './embedding.js';
 export { ERROR_CODES, type ErrorCode, GmisegError } from './errors.js';
+export { type EvaluateOptions, type Evaluation, evaluate, type LabelScores } from './evaluate.js';
+export type { Counts, EmptyMasks, Scores, Volumes } from './evaluation/scores.js';
 export {
   type Affine,
   CT_WINDOWS,

@@ -154,6 +154,24 @@ export interface NativeSynthesizeOptions {
   count: number;
 }
 
+/** A grid of two or three axes, the first one fastest. */
+export interface NativeGrid {
+  /** 1 .. 2^20 each */
+  shape: number[];
+  /** As long as `shape`, above 0 */
+  spacing: number[];
+}
+
+export interface NativeEvaluateRequest extends NativeGrid {
+  /** Label values, one for each voxel */
+  prediction: Uint8Array | Uint16Array | Int32Array;
+  truth: Uint8Array | Uint16Array | Int32Array;
+  /** What to score: values (from 1) that together are one object; an empty list means all but 0. */
+  objects: number[][];
+  /** Of the NSD, in the unit of the spacing, above 0 */
+  tolerance: number;
+}
+
 export interface NativeModule {
   readonly version: string;
   /** JSON, see engine/session.h */
@@ -174,4 +192,8 @@ export interface NativeModule {
     options: NativeSynthesizeOptions,
     out: { images: Uint8Array; masks: Uint8Array },
   ): NativeJob<string>;
+  /** Resolves with JSON: one entry for each of `objects`, see metrics/evaluate.h. */
+  evaluate(request: NativeEvaluateRequest): NativeJob<string>;
+  /** From each voxel to the nearest one of the mask that is not 0; infinite where there is none. */
+  distanceTransform(request: NativeGrid & { mask: Uint8Array }, out: Float64Array): NativeJob<void>;
 }

@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "errors.h"
 #include "instance.h"
+#include "metrics.h"
 #include "session.h"
 
 namespace gmiseg::binding {
@@ -82,6 +83,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("inspectCheckpoint", Napi::Function::New(env, inspect_checkpoint, "inspectCheckpoint"));
   exports.Set("parity", Napi::Function::New(env, parity, "parity"));
   exports.Set("synthesize", Napi::Function::New(env, synthesize, "synthesize"));
+  exports.Set("evaluate", Napi::Function::New(env, evaluate, "evaluate"));
+  exports.Set("distanceTransform", Napi::Function::New(env, distance_transform, "distanceTransform"));
   return exports;
 }
 

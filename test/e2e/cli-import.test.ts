@@ -9,7 +9,17 @@ t.test('help: every command has a description and an example', async (t) => {
   const { code, stdout } = await gmisegProcess(['--help']);
   t.equal(code, 0);
   t.match(stdout, /Exit status: 0 done, 1 failed, 2 wrong command line/);
-  for (const command of ['demo', 'info', 'doctor', 'import', 'synth', 'train', 'predict', 'convert']) {
+  for (const command of [
+    'demo',
+    'info',
+    'doctor',
+    'import',
+    'synth',
+    'train',
+    'predict',
+    'evaluate',
+    'convert',
+  ]) {
     t.match(stdout, new RegExp(`^  ${command} `, 'm'));
     const help = await gmiseg([command, '--help']);
     t.equal(help.code, 0);

@@ -1,0 +1,167 @@
+import { GmisegError } from '../errors.js';
+import {
+  type Affine,
+  applyAffine,
+  isVolumePath,
+  type LabelMap2D,
+  type MaskVolume,
+  readLabelVolume,
+  readMask,
+  type Volume,
+  type VoxelArray,
+} from '../image/index.js';
+import { toPath } from '../load-options.js';
+import type { MaskInput } from '../task/example.js';
+import { invalid } from '../validate.js';
+import { type MaskGrid, pictureGrid, volumeGrid } from './mask-grid.js';
+import type { LabelData } from './scores.js';
+
+/** A label map with what is known of its place. */
+export interface LoadedLabels {
+  /** For messages. */
+  readonly name: string;
+  readonly data: LabelData;
+  /** Three sizes of a volume; width and height of a picture. */
+  readonly shape: readonly [number, number, number] | readonly [number, number];
+  readonly spacing?: readonly [number, number, number];
+  readonly affine?: Affine;
+}
+
+export interface GridOptions {
+  /** Overrules the files': [row, column] of a picture, [i, j, k] of a volume, millimetres. */
+  readonly spacing?: readonly number[];
+  /** Compare voxel by voxel whatever the affines say; sizes must agree all the same. */
+  readonly ignoreGeometry?: boolean;
+}
+
+/** Voxels further apart in space than this part of the finest spacing are in different places. */
+const APART = 0.1;
+
+/** Reads a label file: a volume or a picture, by content. */
+export async function readLabels(path: string, signal?: AbortSignal): Promise<LoadedLabels> {
+  signal?.throwIfAborted();
+  if (!(await isVolumePath(path))) {
+    const { data, width, height } = await readMask(path);
+    return { name: path, data, shape: [width, height] };
+  }
+  const { data, shape, spacing, affine } = await readLabelVolume(
+    path,
+    signal === undefined ? {} : { signal },
+  );
+  return { name: path, data, shape, spacing, affine };
+}
+
+/** A mask in memory, or the promise of one that is read. `copy`: memory of our own. */
+export function loadLabels(
+  mask: MaskInput,
+  name: string,
+  copy: boolean,
+  signal: AbortSignal | undefined,
+): LoadedLabels | Promise<LoadedLabels> {
+  if (isFile(mask)) return readLabels(toPath(mask), signal);
+  if (typeof mask !== 'object' || mask === null || !ArrayBuffer.isView(mask.data))
+    throw invalid(name, 'a path, { data, width, height } or { data, shape }', mask);
+  const shape = 'shape' in mask ? mask.shape : ([mask.width, mask.height] as const);
+  const sizes = 'shape' in mask ? 3 : 2;
+  const whole =
+    Array.isArray(shape) &&
+    shape.length === sizes &&
+    shape.every((size) => Number.isInteger(size) && size > 0);
+  const count = whole ? shape.reduce((product, size) => product * size, 1) : Number.NaN;
+  if (mask.data.length !== count)
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `${name} is ${Array.isArray(shape) ? shape.join(' x ') : String(shape)} but holds ${mask.data.length} values.`,
+      { details: { shape, length: mask.data.length } },
+    );
+  const data = labelData(mask.data, name);
+  const { spacing, affine } = mask as Partial<Volume>;
+  return {
+    name,
+    data: copy && data === mask.data ? data.slice() : data,
+    shape,
+    ...(spacing === undefined ? {} : { spacing }),
+    ...(affine === undefined ? {} : { affine }),
+  };
+}
+
+export function isFile(mask: MaskInput): mask is string | URL {
+  return typeof mask === 'string' || mask instanceof URL;
+}
+
+function labelData(values: LabelMap2D['data'] | MaskVolume['data'], name: string): LabelData {
+  if (values instanceof Uint8Array || values instanceof Uint16Array || values instanceof Int32Array)
+    return values;
+  const out = new Int32Array(values.length);
+  for (let at = 0; at < values.length; at++) {
+    const value = (values as VoxelArray)[at]!;
+    out[at] = value;
+    if (out[at] !== value) throw invalid(`${name}.data[${at}]`, 'a whole number below 2^31', value);
+  }
+  return out;
+}
+
+/**
+ * The grid that two label maps share; a volume of one slice shares one with a picture.
+ * @throws GmisegError ERR_SHAPE where the sizes differ, ERR_DATASET where their places do, ERR_INVALID_ARG
+ */
+export function sharedGrid(
+  prediction: LoadedLabels,
+  truth: LoadedLabels,
+  options: GridOptions = {},
+): MaskGrid {
+  const files = `${prediction.name} and ${truth.name}`;
+  const details = { prediction: prediction.name, truth: truth.name };
+  const size = ({ shape }: LoadedLabels): string => [...shape, 1].slice(0, 3).join(' x ');
+  if (size(prediction) !== size(truth))
+    throw new GmisegError(
+      'ERR_SHAPE',
+      `${prediction.name} is ${prediction.shape.join(' x ')} but ${truth.name} ${truth.shape.join(' x ')}; resample the prediction to the grid of the truth.`,
+      { details },
+    );
+  const [a, b] = [prediction.affine, truth.affine];
+  if (options.ignoreGeometry !== true && a !== undefined && b !== undefined) {
+    const apart = cornersApart(a, b, truth.shape);
+    const finest = Math.min(...(truth.spacing ?? [1]));
+    if (!(apart <= APART * finest))
+      throw new GmisegError(
+        'ERR_DATASET',
+        `${files} have the same size but lie up to ${apart.toPrecision(3)} mm apart in space (orientation, spacing or origin differ); ` +
+          `write the prediction with the truth's geometry, or compare voxel by voxel with --ignore-geometry (ignoreGeometry: true).`,
+        { details: { ...details, apart } },
+      );
+  }
+  return gridOf(truth, prediction, options.spacing);
+}
+
+function gridOf(
+  truth: LoadedLabels,
+  prediction: LoadedLabels,
+  given: readonly number[] | undefined,
+): MaskGrid {
+  const { shape } = truth;
+  if (given !== undefined && given.length !== shape.length)
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `The spacing has ${given.length} numbers, but ${truth.name} is a ${shape.length === 2 ? 'picture: give that of rows and columns' : 'volume: give that along i, j and k'}.`,
+      { details: { truth: truth.name } },
+    );
+  if (shape.length === 3) {
+    const spacing = (given as typeof truth.spacing) ?? truth.spacing ?? prediction.spacing ?? null;
+    return volumeGrid(shape, spacing);
+  }
+  const known = prediction.spacing;
+  const own = known === undefined ? null : ([known[1], known[0]] as const);
+  return pictureGrid(shape[0], shape[1], (given as readonly [number, number] | undefined) ?? own);
+}
+
+/** The largest distance between where two affines put one corner voxel. */
+function cornersApart(a: Affine, b: Affine, shape: readonly number[]): number {
+  let most = 0;
+  for (let corner = 0; corner < 8; corner++) {
+    const [i = 0, j = 0, k = 0] = shape.map((size, axis) => ((corner >> axis) & 1) * (size - 1));
+    const [p, q] = [applyAffine(a, [i, j, k]), applyAffine(b, [i, j, k])];
+    most = Math.max(most, Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]));
+  }
+  return most;
+}

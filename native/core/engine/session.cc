@@ -143,7 +143,8 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
     out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale + corner;
     out.labels = rows(batch.labels, {batch.rows, batch.points_per_row});
   }
-  if (!batch.boxes.empty()) out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale + corner).view({count, 4});
+  if (!batch.boxes.empty())
+    out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale + corner).view({count, 4});
   const int64_t low = model_->sam->config.low_res();
   if (!batch.mask_logits.empty()) {
     out.masks = rows(batch.mask_logits, {batch.rows, 1, low, low});

@@ -64,9 +64,9 @@ class LayerNormImpl : public torch::nn::Module {
 };
 TORCH_MODULE(LayerNorm);
 
-// Over the channels of [B, C, H, W]. eps is SAM's own by default. Layers that are ours take kSteadyEps: where a
-// picture is flat, as on its padding, the channels hardly differ, and every norm would multiply gradients by up to
-// 1 / sqrt(eps).
+// Over the channels of [B, C, H, W]. eps is SAM's own by default. Layers that are ours take kSteadyEps: where
+// a picture is flat, as on its padding, the channels hardly differ, and every norm would multiply gradients
+// by up to 1 / sqrt(eps).
 constexpr double kSteadyEps = 1e-3;
 class LayerNorm2dImpl : public torch::nn::Module {
  public:

@@ -3,6 +3,7 @@ import { packageRoot } from '../package-root.js';
 import { registerConvert } from './convert.js';
 import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
+import { registerExperiment } from './experiment.js';
 import { registerImport } from './import.js';
 import { registerInfo } from './info.js';
 import { registerPredict } from './predict.js';
@@ -39,6 +40,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
     registerTrain,
     registerTask,
     registerPredict,
+    registerExperiment,
     registerConvert,
   ]) {
     register(program, shell);

@@ -115,6 +115,8 @@ const method = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('baseline'),
     name: z.string(),
+    /** What a new one is made of, beside its name. */
+    config: z.record(z.string(), z.unknown()).optional(),
     model: z.string().optional(),
     train: trainOptions.optional(),
     data: z.array(name).optional(),

@@ -3,12 +3,14 @@ import type { TaskOptions } from '../task/options.js';
 import type { TrainOptions } from '../train-options.js';
 import type { ExperimentConfig, MethodConfig } from './config.js';
 
+type ConfigChoice = NonNullable<LoadOptions['config']>;
+
 /** What a model is loaded from, as Segmenter.load has it; paths as the config names them, below the data folder. */
 export interface ModelChoice {
   /** A file or a training run; without it random weights of `config`, or the model inside the package. */
   readonly checkpoint?: string;
   readonly adapter?: string;
-  readonly config?: NonNullable<LoadOptions['config']>;
+  readonly config?: ConfigChoice;
   readonly imageSize?: number;
   /** Of random weights. */
   readonly seed?: number;
@@ -90,11 +92,14 @@ function startOf(
   method: Extract<MethodConfig, { kind: 'trained' | 'baseline' }>,
 ): ModelChoice {
   // Baselines have an input size of their own.
-  if (method.kind === 'baseline') return { config: method.name, ...sizeOf(undefined, method.imageSize) };
+  if (method.kind === 'baseline') {
+    const made = method.config === undefined ? method.name : { ...method.config, method: method.name };
+    return { config: made as ConfigChoice, ...sizeOf(undefined, method.imageSize) };
+  }
   const { from, config: random } = method;
   return {
     ...(from === undefined || from === 'embedded' ? {} : { checkpoint: from }),
-    ...(random === undefined ? {} : { config: random as string }),
+    ...(random === undefined ? {} : { config: random as ConfigChoice }),
     ...sizeOf(config.imageSize, method.imageSize),
   };
 }
@@ -114,7 +119,7 @@ function fixedModel(config: ExperimentConfig, method: MethodConfig): ModelChoice
       return {
         checkpoint: method.model,
         ...(method.adapter === undefined ? {} : { adapter: method.adapter }),
-        ...(method.config === undefined ? {} : { config: method.config as string }),
+        ...(method.config === undefined ? {} : { config: method.config as ConfigChoice }),
         ...sizeOf(config.imageSize, method.imageSize),
       };
     case 'baseline':

@@ -20,6 +20,8 @@ export async function pin(file: string, value: unknown, what: string, remedy: st
   }
   if (found === text) return;
   const changed = differences(JSON.parse(found), JSON.parse(text), '');
+  // Written in another order.
+  if (changed.length === 0) return;
   throw new GmisegError(
     'ERR_INVALID_ARG',
     `${what} is not what ${path.dirname(file)} was begun with: ${changed.slice(0, 5).join(', ')} ` +

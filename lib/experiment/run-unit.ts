@@ -1,8 +1,8 @@
 import { encode as encodePng } from 'fast-png';
 import { drawSupports } from './draws.js';
 import type { OpenMethod } from './open-method.js';
-import { scoreMask } from './score-mask.js';
-import { readSlice, type TaskSlice } from './test-task.js';
+import { type MaskPixels, scoreMask } from './score-mask.js';
+import { readSlice } from './test-task.js';
 import type { Unit, UnitResult } from './unit.js';
 
 /** Asks a method for the queries of a unit. `seed` is that of the support sets. */
@@ -18,12 +18,13 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
     const queries: UnitResult['queries'] = [];
     for (const entry of task.queries) {
       const slice = await readSlice(task, entry);
-      const mask = defined === null ? await method.predictInBox(slice) : await defined.predict(slice);
+      const data = defined === null ? await method.predictInBox(slice) : await defined.predict(slice);
+      const mask = { ...slice.mask, data };
       queries.push({
         name: slice.name,
         subject: entry.subject,
-        scores: scoreMask(mask, slice.mask),
-        ...(queries.length < unit.pictures ? { mask: packed(mask, slice) } : {}),
+        scores: await scoreMask(mask, slice.mask),
+        ...(queries.length < unit.pictures ? { mask: packed(mask) } : {}),
       });
     }
     return {
@@ -46,7 +47,7 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
   }
 }
 
-function packed(mask: Uint8Array, { mask: { width, height } }: TaskSlice): string {
-  const png = encodePng({ data: mask.map((value) => (value === 0 ? 0 : 255)), width, height, channels: 1 });
+function packed({ data, width, height }: MaskPixels): string {
+  const png = encodePng({ data: data.map((value) => (value === 0 ? 0 : 255)), width, height, channels: 1 });
   return Buffer.from(png).toString('base64');
 }

@@ -62,7 +62,7 @@ export async function runExperiment(
     path.join(context.out, 'experiment.json'),
     { experiment: experiment.name, config },
     'The experiment',
-    'Run it with the config it was begun with, or name another --out.',
+    'Run it with the config it was begun with, name another --out, or remove that folder.',
   );
   const data = new DataSets(context, config);
   const methods = new OpenMethods(context, config.dtype);

@@ -23,7 +23,7 @@ export interface MaskPixels {
 }
 
 /** Scores one prediction against the truth. */
-export function scoreMask(prediction: Uint8Array, truth: MaskPixels): Scores {
-  const { dice, jaccard } = overlap(prediction, truth.data);
+export async function scoreMask(prediction: MaskPixels, truth: MaskPixels): Promise<Scores> {
+  const { dice, jaccard } = overlap(prediction.data, truth.data);
   return { dice, jaccard };
 }

@@ -50,7 +50,7 @@ export function tasksOf(
       (config.axes === undefined || config.axes.includes(entry.axis as 0 | 1 | 2)),
   );
   const axes = [...new Set(entries.map(({ axis }) => axis))].sort();
-  const tasks = groupsOf(config, store, entries).flatMap(({ name, labels, among }) =>
+  const tasks = groupsOf(config, store, entries).flatMap(({ name, id, labels, among }) =>
     axes.map((axis): TestTask => {
       const usable = among.filter(
         (entry) => entry.axis === axis && pixelsWith(entry, labels) >= config.minPixels,
@@ -59,7 +59,7 @@ export function tasksOf(
         config.halves === true ? halves(usable) : [bySplit(usable, 'train'), bySplit(usable, 'test')];
       const where = axes.length > 1 ? `-axis${axis}` : '';
       return {
-        id: `${dataSet}/${slug(name)}${where}`,
+        id: `${dataSet}/${id}${where}`,
         dataSet,
         name: axes.length > 1 ? `${name}, axis ${axis}` : name,
         labels,
@@ -86,11 +86,27 @@ export function tasksOf(
 
 interface Group {
   readonly name: string;
+  /** As part of a file name, like no other group's. */
+  readonly id: string;
   readonly labels: readonly number[];
   readonly among: readonly SliceEntry[];
 }
 
-function groupsOf({ groups }: DataSetConfig, store: SliceStore, entries: readonly SliceEntry[]): Group[] {
+function groupsOf(config: DataSetConfig, store: SliceStore, entries: readonly SliceEntry[]): Group[] {
+  const taken = new Set<string>();
+  return namedGroups(config, store, entries).map((group) => {
+    const short = slug(group.name);
+    const id = taken.has(short) ? `${short}-${group.labels.join('+')}-${taken.size}` : short;
+    taken.add(id);
+    return { ...group, id };
+  });
+}
+
+function namedGroups(
+  { groups }: DataSetConfig,
+  store: SliceStore,
+  entries: readonly SliceEntry[],
+): Omit<Group, 'id'>[] {
   if (groups !== undefined)
     return Object.entries(groups).map(([name, labels]) => ({ name, labels, among: entries }));
   const names = [...new Set(entries.map(({ dataset }) => dataset))];
@@ -111,7 +127,7 @@ function bySplit(entries: readonly SliceEntry[], split: SliceEntry['split']): Sl
 }
 
 /** A name as part of a file name. */
-export function slug(name: string): string {
+function slug(name: string): string {
   return name.replace(/[^A-Za-z0-9.+]+/g, '-').replace(/^-|-$/g, '') || 'x';
 }
 

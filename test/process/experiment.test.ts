@@ -13,7 +13,7 @@ import {
   writeConfig,
 } from '../helpers/experiments.js';
 
-const STEPS = 12;
+const STEPS = 40;
 
 interface Prepared {
   readonly folder: string;
@@ -107,7 +107,7 @@ t.test('killed, stopped and resumed, or in shards: the same as one run', async (
     // Another place each time the test runs; the message tells which.
     const random = new Random(Date.now() % 1_000_000);
     const units = 1 + random.below(3);
-    const step = 2 + random.below(STEPS - 4);
+    const step = 2 + random.below(10);
     const first = await interrupt(args(out), 'SIGKILL', () => results(out) >= units);
     t.equal(first.signal, 'SIGKILL', `killed after ${units} units`);
     const second = await interrupt(args(out), 'SIGKILL', () => steps(out) >= step);

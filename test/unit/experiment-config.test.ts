@@ -68,7 +68,7 @@ t.test('configs that do not fit are typed errors that name the place', async (t)
     { datasets: { a: { store: 'a', synth: { tasks: 1, subjects: 1, size: 32, seed: 0 } } } },
     /one of/,
   );
-  await refused({ datasets: { '../a': { store: 'a' } } }, /letters, digits/);
+  await refused({ datasets: { '../a': { store: 'a' } } }, /datasets/);
   await refused({ methods: { x: { kind: 'engine', engine: 'magic' } } }, /methods/);
   await refused({ methods: { x: { kind: 'trained', train: {} } } }, /from a model or from a config/);
   await refused({ methods: { x: { kind: 'baseline', name: 'y' } } }, /either a model or train options/);
@@ -92,12 +92,12 @@ async function command(
   const folder = t.testdir();
   const { data, base } = await smallExperiment(folder);
   await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
-  const out = join(folder, 'out');
   const tiny = { kind: 'checkpoint', model: 'model.safetensors', task: { engine: 'training-free' } };
   const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
   return async (extra, ...args) => {
-    const config = await writeConfig(folder, { ...small, ...extra });
-    const where = ['--config', config, '--out', out, '--device', 'cpu', '--threads', '1'];
+    const { out = 'out', ...rest } = extra;
+    const config = await writeConfig(folder, { ...small, ...rest });
+    const where = ['--config', config, '--out', join(folder, String(out)), '--device', 'cpu', '--threads', '1'];
     return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
   };
 }
@@ -134,7 +134,7 @@ t.test('what a command line lacks', async (t) => {
     t.match(refused.stderr, /--shard/);
   }
   t.equal((await gmiseg(['experiment', 'table3', '--config', 'small', '--out', 'x'])).code, 2);
-  const empty = await run({ datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
+  const empty = await run({ out: 'empty', datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
   t.equal(empty.code, 1);
   t.match(empty.stderr, /0 slices to draw supports from and 0 queries for nothing.*ERR_DATASET/s);
 });

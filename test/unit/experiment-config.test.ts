@@ -11,7 +11,7 @@ import { experimentNamed } from '../../lib/experiment/registry.js';
 import { checkTraining } from '../../lib/experiment/train-method.js';
 import { gmiseg } from '../helpers/cli.js';
 import { type ExperimentJson, smallExperiment, writeConfig, writeDiscStore } from '../helpers/experiments.js';
-import { TINY_WEIGHTS } from '../helpers/models.js';
+import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 
 for (const size of ['small', 'paper']) {
   for (const name of EXPERIMENTS) {
@@ -92,6 +92,7 @@ async function command(
   const folder = t.testdir();
   const { data, base } = await smallExperiment(folder);
   await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
+  await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
   const tiny = { kind: 'checkpoint', model: 'model.safetensors', task: { engine: 'training-free' } };
   const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
   return async (extra, ...args) => {

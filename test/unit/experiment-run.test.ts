@@ -127,7 +127,7 @@ t.test('figure4: pictures', async (t) => {
 
 t.test('figure5: shares of the training data sets', async (t) => {
   const { out, results } = await run(t, 'figure5', {
-    methods: { pooled: tinyTraining({ kind: 'pooled' }), plain: TINY_METHOD },
+    methods: { pooled: tinyTraining({ kind: 'pooled' }), plain: { ...TINY_METHOD, label: 'plain' } },
     train: ['one', 'two'],
     test: ['two'],
     supports: [2],
@@ -215,7 +215,7 @@ t.test('figure7: many random subsets of few examples', async (t) => {
 t.test('forgetting: gained where adapted, lost elsewhere', async (t) => {
   const { out, results } = await run(t, 'forgetting', {
     methods: {
-      before: TINY_METHOD,
+      before: { ...TINY_METHOD, label: 'before' },
       lora: tinyTraining({ kind: 'lora', rank: 2 }),
       pooled: tinyTraining({ kind: 'pooled', gate: 'shared' }),
       full: tinyTraining(null),

@@ -98,7 +98,16 @@ async function command(
   return async (extra, ...args) => {
     const { out = 'out', ...rest } = extra;
     const config = await writeConfig(folder, { ...small, ...rest });
-    const where = ['--config', config, '--out', join(folder, String(out)), '--device', 'cpu', '--threads', '1'];
+    const where = [
+      '--config',
+      config,
+      '--out',
+      join(folder, String(out)),
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
     return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
   };
 }

@@ -4,6 +4,7 @@ import { registerConvert } from './convert.js';
 import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
 import { registerEvaluate } from './evaluate.js';
+import { registerExperiment } from './experiment.js';
 import { registerImport } from './import.js';
 import { registerInfo } from './info.js';
 import { registerPredict } from './predict.js';
@@ -41,6 +42,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
     registerTask,
     registerPredict,
     registerEvaluate,
+    registerExperiment,
     registerConvert,
   ]) {
     register(program, shell);

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Segmenter } from '../segmenter.js';
+import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
 import type { Training, TrainStep, TrainSummary } from '../training.js';
 import { type CommandContext, define } from './context.js';
@@ -32,6 +33,7 @@ interface TrainFlags extends RuntimeFlags {
   dtype?: 'float32' | 'bfloat16';
   seed?: number;
   set?: string[];
+  tensorboard?: boolean;
 }
 
 const ADAPTER_KINDS = ['lora', 'pooled', 'token-pooled', 'none'];
@@ -73,7 +75,8 @@ export function registerTrain(program: Command, shell: Shell): void {
         '--set <name=value>',
         'any other training option, for example --set boxOffset=10; repeatable',
         collect,
-      ),
+      )
+      .option('--tensorboard', 'also write a log for TensorBoard, into the folder tensorboard of the run'),
   );
   define<TrainFlags>(
     command,
@@ -90,8 +93,9 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
     if (plan.fresh) await noteSource(flags, plan);
+    const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
     const training = segmenter.train(plan.data, plan.options);
-    const summary = await followTraining(training, plan.options.steps ?? 1000, context);
+    const summary = await followTraining(training, plan.options.steps ?? 1000, context, { log });
     context.line({ type: 'summary', ...summary });
     context.say(describe(summary, segmenter, flags.out));
     // A run that the user cut short must not look done to a script that goes on with `&&`.
@@ -99,6 +103,11 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   } finally {
     await segmenter.close();
   }
+}
+
+async function tensorBoardLog(run: string): Promise<TrainingLog> {
+  const { TrainingLog } = await import('../tensorboard/training-log.js');
+  return new TrainingLog(path.join(run, 'tensorboard'));
 }
 
 interface TrainPlan {
@@ -243,7 +252,7 @@ export async function followTraining(
   training: Training,
   steps: number,
   { progress, signal, line }: Pick<CommandContext, 'progress' | 'signal' | 'line'>,
-  label = 'train',
+  { label = 'train', log = null }: { readonly label?: string; readonly log?: TrainingLog | null } = {},
 ): Promise<TrainSummary> {
   const stop = (): void => {
     progress.note('\nStopping after this step ...');
@@ -257,11 +266,13 @@ export async function followTraining(
     for await (const report of training) {
       line(report);
       view.show(report);
+      await log?.add(report);
     }
     return await training;
   } finally {
     signal.removeEventListener('abort', stop);
     progress.stop();
+    await log?.close();
   }
 }
 

@@ -1,6 +1,6 @@
 import { GmisegError } from '../errors.js';
 import { Canvas, type Colour, fitText, textHeight } from './canvas.js';
-import { type OverlayOptions, renderOverlay, writePicture } from './overlay.js';
+import { encodePicture, type OverlayOptions, renderOverlay, writePicture } from './overlay.js';
 
 export interface ContactSheetOptions {
   /** Pictures in a row; about as many as rows when left out. */
@@ -23,8 +23,26 @@ const TITLE_SCALE = 2;
 export async function contactSheet(
   path: string,
   items: readonly OverlayOptions[],
-  { columns, title, cellSize = 256 }: ContactSheetOptions = {},
+  options: ContactSheetOptions = {},
 ): Promise<void> {
+  await writePicture(path, await drawSheet(items, options));
+}
+
+/**
+ * The same as the bytes of a PNG.
+ * @throws GmisegError ERR_INVALID_ARG where there is no picture, ERR_SHAPE
+ */
+export async function encodeSheet(
+  items: readonly OverlayOptions[],
+  options: ContactSheetOptions = {},
+): Promise<Uint8Array> {
+  return await encodePicture(await drawSheet(items, options));
+}
+
+async function drawSheet(
+  items: readonly OverlayOptions[],
+  { columns, title, cellSize = 256 }: ContactSheetOptions,
+): Promise<Canvas> {
   if (items.length === 0)
     throw new GmisegError('ERR_INVALID_ARG', 'a contact sheet needs at least one picture');
   if (columns !== undefined && !(Number.isInteger(columns) && columns > 0))
@@ -52,5 +70,5 @@ export async function contactSheet(
     const y = head + Math.floor(i / across) * (cellHeight + MARGIN);
     sheet.draw(picture, x, y);
   });
-  await writePicture(path, sheet);
+  return sheet;
 }

@@ -271,11 +271,14 @@ export async function writePicture(path: string, picture: Canvas, signal?: Abort
     throw new GmisegError('ERR_INVALID_ARG', `${path} must end in .png to hold a picture`, {
       details: { path },
     });
-  const { width, height } = picture;
-  const png = await sharp(picture.data, { raw: { width, height, channels: 3 } })
+  await writeAtomically(path, [await encodePicture(picture)], signal);
+}
+
+/** A drawn picture as the bytes of a PNG. */
+export async function encodePicture({ data, width, height }: Canvas): Promise<Uint8Array> {
+  return await sharp(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
-  await writeAtomically(path, [png], signal);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import type { ModelConfig } from '../../lib/load-options.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
@@ -18,7 +19,7 @@ async function embedding(segmenter: Segmenter): Promise<Float32Array> {
 /** The embedding as the kernel computes it, and with an adapter of zeros that cannot use it. */
 async function both(
   t: Test,
-  config: Record<string, unknown>,
+  config: ModelConfig,
   dtype: 'float32' | 'bfloat16',
 ): Promise<[Float32Array, Float32Array]> {
   const folder = t.testdir();
@@ -44,7 +45,7 @@ function furthest(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0);
 }
 
-const CONFIGS: Record<string, Record<string, unknown>> = {
+const CONFIGS: Record<string, Partial<ModelConfig>> = {
   'windows that fit the grid': { image_size: 128, window_size: 4 },
   'windows with padding': { image_size: 144, window_size: 4 },
   'windows of odd sides': { image_size: 208, window_size: 5 },

@@ -205,7 +205,19 @@ t.test('the registered commands, and times for people', async (t) => {
     buildProgram(processShell())
       .commands.map((command) => command.name())
       .sort(),
-    ['convert', 'demo', 'doctor', 'evaluate', 'import', 'info', 'predict', 'synth', 'task', 'train'],
+    [
+      'convert',
+      'demo',
+      'doctor',
+      'evaluate',
+      'experiment',
+      'import',
+      'info',
+      'predict',
+      'synth',
+      'task',
+      'train',
+    ],
   );
   t.same([0, 60, 75, 3700, Number.NaN].map(duration), ['0 s', '1 min', '1 min 15 s', '1 h 1 min', '?']);
 });

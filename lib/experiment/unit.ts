@@ -1,0 +1,102 @@
+import path from 'node:path';
+import { z } from 'zod';
+import { writeFileAtomically } from '../cli/write-file.js';
+import type { MethodInstance } from './method-instance.js';
+import { readJson } from './read-json.js';
+import type { RunContext } from './run-context.js';
+import type { TestTask } from './test-task.js';
+
+/** One method asked for one task: the queries of the task, from one support set or from boxes. */
+export interface Unit {
+  /** A path of file names below `results/`; the same in every run. */
+  readonly id: string;
+  readonly instance: MethodInstance;
+  readonly task: TestTask;
+  /** What the method goes by: `support`, examples alone; `boxes`, taken from the queries' truth. */
+  readonly protocol: 'support' | 'boxes';
+  /** Size of the support set; 0 with boxes. */
+  readonly n: number;
+  readonly draw: number;
+  readonly ensemble: number;
+  /** So many of the queries keep their mask. */
+  readonly pictures: number;
+}
+
+/** The unit of a support set. A pool that is not larger is taken whole, which there is but one way to do. */
+export function supportUnit(
+  instance: MethodInstance,
+  task: TestTask,
+  {
+    n,
+    draw,
+    ensemble = 1,
+    pictures = 0,
+  }: {
+    readonly n: number;
+    readonly draw: number;
+    readonly ensemble?: number;
+    readonly pictures?: number;
+  },
+): Unit {
+  const whole = n >= task.pool.length;
+  const size = whole ? task.pool.length : n;
+  const [drawn, members] = whole ? [0, 1] : [draw, ensemble];
+  const suffix = members > 1 ? `-e${members}` : '';
+  return {
+    id: `${instance.id}/${task.id}/n${size}-d${drawn}${suffix}`,
+    instance,
+    task,
+    protocol: 'support',
+    n: size,
+    draw: drawn,
+    ensemble: members,
+    pictures,
+  };
+}
+
+export function boxUnit(instance: MethodInstance, task: TestTask): Unit {
+  const id = `${instance.id}/${task.id}/boxes`;
+  return { id, instance, task, protocol: 'boxes', n: 0, draw: 0, ensemble: 1, pictures: 0 };
+}
+
+const resultSchema = z.object({
+  unit: z.string(),
+  protocol: z.enum(['support', 'boxes']),
+  method: z.string(),
+  seed: z.number().nullable(),
+  task: z.string(),
+  n: z.number(),
+  draw: z.number(),
+  ensemble: z.number(),
+  supports: z.array(z.string()),
+  /** What the method chose for the task. */
+  recipe: z.string(),
+  queries: z.array(
+    z.object({
+      name: z.string(),
+      subject: z.string(),
+      /** NaN, where a score is not defined, is null in JSON. */
+      scores: z.record(z.string(), z.number().nullable()),
+      /** PNG, base64 */
+      mask: z.string().optional(),
+    }),
+  ),
+  seconds: z.number(),
+  device: z.string(),
+});
+
+/** What came of a unit. */
+export type UnitResult = z.infer<typeof resultSchema>;
+
+function fileOf({ out }: Pick<RunContext, 'out'>, { id }: Unit): string {
+  return path.join(out, 'results', `${id}.json`);
+}
+
+/** Null where the unit is not done. */
+export function readResult(context: Pick<RunContext, 'out'>, unit: Unit): Promise<UnitResult | null> {
+  return readJson(fileOf(context, unit), resultSchema);
+}
+
+export async function writeResult(context: RunContext, unit: Unit, result: UnitResult): Promise<void> {
+  await writeFileAtomically(fileOf(context, unit), `${JSON.stringify(result, null, 1)}\n`);
+}

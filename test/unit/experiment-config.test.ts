@@ -1,0 +1,179 @@
+/** Configs, and what a folder of results refuses. */
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { Random } from '../../lib/dataset/random.js';
+import { drawSupports, halves, pixelsWith } from '../../lib/experiment/draws.js';
+import { instancesOf } from '../../lib/experiment/experiment.js';
+import { loadConfig } from '../../lib/experiment/load-config.js';
+import { EXPERIMENTS } from '../../lib/experiment/names.js';
+import { experimentNamed } from '../../lib/experiment/registry.js';
+import { checkTraining } from '../../lib/experiment/train-method.js';
+import { gmiseg } from '../helpers/cli.js';
+import { type ExperimentJson, smallExperiment, writeConfig, writeDiscStore } from '../helpers/experiments.js';
+import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
+
+for (const size of ['small', 'paper']) {
+  for (const name of EXPERIMENTS) {
+    t.test(`the package's own config: ${size}, ${name}`, async (t) => {
+      const config = await loadConfig(size, name);
+      const experiment = experimentNamed(name);
+      experiment.check?.(config);
+      const instances = instancesOf(experiment, config);
+      t.ok(instances.length > 0);
+      t.equal(new Set(instances.map(({ id }) => id)).size, instances.length, 'ids are unique');
+      for (const { training } of instances) if (training !== null) checkTraining(training);
+    });
+  }
+}
+
+const BASE: ExperimentJson = {
+  datasets: { a: { store: 'a' }, b: { store: 'b' } },
+  methods: { model: { kind: 'embedded' } },
+  test: ['a'],
+};
+
+t.test('extends joins data sets and methods, null takes out, the rest is replaced', async (t) => {
+  const folder = t.testdir();
+  await writeFile(join(folder, 'base.json'), JSON.stringify({ ...BASE, supports: [1, 2], draws: 7 }));
+  const config = await loadConfig(
+    await writeConfig(folder, {
+      extends: 'base.json',
+      datasets: { b: null, c: { store: 'c', minPixels: 3 } },
+      methods: { copy: { kind: 'engine', engine: 'copy' } },
+      test: ['c'],
+      supports: [4],
+    }),
+    'table2',
+  );
+  t.same(Object.keys(config.datasets), ['a', 'c']);
+  t.same(Object.keys(config.methods), ['model', 'copy']);
+  t.match(config, { test: ['c'], supports: [4], draws: 7, queries: 24 });
+});
+
+t.test('configs that do not fit are typed errors that name the place', async (t) => {
+  const folder = t.testdir();
+  const refused = async (config: ExperimentJson, message: RegExp): Promise<void> => {
+    await t.rejects(loadConfig(await writeConfig(folder, { ...BASE, ...config }), 'table2'), {
+      code: 'ERR_INVALID_ARG',
+      message,
+    });
+  };
+  await refused({ drws: 3 }, /drws/);
+  await refused({ test: ['nowhere'] }, /"datasets" has no nowhere/);
+  await refused({ test: [] }, /test/);
+  await refused({ methods: {} }, /an experiment needs a method/);
+  await refused({ datasets: { a: {} } }, /one of store, import and synth/);
+  await refused(
+    { datasets: { a: { store: 'a', synth: { tasks: 1, subjects: 1, size: 32, seed: 0 } } } },
+    /one of/,
+  );
+  await refused({ datasets: { '../a': { store: 'a' } } }, /datasets/);
+  await refused({ methods: { x: { kind: 'engine', engine: 'magic' } } }, /methods/);
+  await refused({ methods: { x: { kind: 'trained', train: {} } } }, /from a model or from a config/);
+  await refused({ methods: { x: { kind: 'baseline', name: 'y' } } }, /either a model or train options/);
+  await refused({ reference: 'nobody' }, /"methods" has no nobody/);
+  await refused({ extends: 'config.json' }, /extends itself/);
+  await writeFile(join(folder, 'broken.json'), '{');
+  await t.rejects(loadConfig(join(folder, 'broken.json'), 'table2'), {
+    code: 'ERR_INVALID_ARG',
+    message: /not JSON/,
+  });
+  await t.rejects(loadConfig(join(folder, 'none.json'), 'table2'), { code: 'ERR_IO' });
+  for (const name of ['figure5', 'forgetting'] as const) {
+    const config = await loadConfig(await writeConfig(folder, BASE), name);
+    t.throws(() => experimentNamed(name).check?.(config), { code: 'ERR_INVALID_ARG' }, name);
+  }
+});
+
+async function command(
+  t: Test,
+): Promise<(config: ExperimentJson, ...args: string[]) => Promise<{ code: number | null; stderr: string }>> {
+  const folder = t.testdir();
+  const { data, base } = await smallExperiment(folder);
+  await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
+  await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
+  const tiny = { kind: 'checkpoint', model: 'model.safetensors', task: { engine: 'training-free' } };
+  const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
+  return async (extra, ...args) => {
+    const { out = 'out', ...rest } = extra;
+    const config = await writeConfig(folder, { ...small, ...rest });
+    const where = [
+      '--config',
+      config,
+      '--out',
+      join(folder, String(out)),
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
+    return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
+  };
+}
+
+t.test('a folder keeps to the config, the data and the model it was begun with', async (t) => {
+  const run = await command(t);
+  const data = join(t.testdirName, 'data');
+  const first = await run({});
+  t.equal(first.code, 0, first.stderr);
+  t.equal((await run({})).code, 0, 'the same again');
+
+  const changed = await run({ draws: 2, seed: 5 });
+  t.equal(changed.code, 1);
+  t.match(changed.stderr, /config\.draws, config\.seed changed/);
+  t.match(changed.stderr, /name another --out.*ERR_INVALID_ARG/);
+
+  await mkdir(join(data, 'old'));
+  await writeDiscStore(join(data, 'three'), { dataset: 'other', shift: 5 });
+  for (const name of ['index.json', 'slices-000.safetensors'])
+    await copyFile(join(data, 'three', name), join(data, 'two', name));
+  const replaced = await run({});
+  t.equal(replaced.code, 1);
+  t.match(replaced.stderr, /The data set two is not what .* was begun with/);
+});
+
+t.test('what a command line lacks', async (t) => {
+  const run = await command(t);
+  const nowhere = await run({}, '--threads', '1');
+  t.equal(nowhere.code, 1);
+  t.match(nowhere.stderr, /--data/);
+  for (const shard of ['0/2', '3/2', '1', 'a/b']) {
+    const refused = await run({}, '--shard', shard);
+    t.equal(refused.code, 2, shard);
+    t.match(refused.stderr, /--shard/);
+  }
+  t.equal((await gmiseg(['experiment', 'table3', '--config', 'small', '--out', 'x'])).code, 2);
+  const empty = await run({ out: 'empty', datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
+  t.equal(empty.code, 1);
+  t.match(empty.stderr, /0 slices to draw supports from and 0 queries for nothing.*ERR_DATASET/s);
+});
+
+t.test(
+  'draws: different subjects first, small ones within large ones, the same for the same seed',
+  async (t) => {
+    const pool = Array.from({ length: 12 }, (_, at) => ({ subject: `p${at % 4}`, index: at }));
+    for (const draw of [0, 1, 2]) {
+      const large = drawSupports(pool, 9, { seed: 3, draw });
+      t.equal(new Set(large.slice(0, 4).map(({ subject }) => subject)).size, 4);
+      t.equal(new Set(large).size, 9);
+      t.same(drawSupports(pool, 3, { seed: 3, draw }), large.slice(0, 3));
+      t.same(drawSupports(pool, 9, { seed: 3, draw }), large);
+    }
+    t.not(
+      JSON.stringify(drawSupports(pool, 4, { seed: 3, draw: 0 })),
+      JSON.stringify(drawSupports(pool, 4, { seed: 3, draw: 1 })),
+    );
+    t.equal(drawSupports(pool, 99, { seed: 0, draw: 0 }).length, 12);
+    const [lower, upper] = halves(new Random(1).shuffle(pool));
+    t.same(
+      [...lower, ...upper].map(({ index }) => index),
+      pool.map(({ index }) => index),
+    );
+    const slice = { labels: { 1: 10, 2: 20 }, width: 10, height: 10 };
+    t.same(
+      [[1], [1, 2], [0], [7]].map((labels) => pixelsWith(slice, labels)),
+      [10, 30, 70, 0],
+    );
+  },
+);

@@ -1,0 +1,295 @@
+/** Each experiment, end to end, on tiny data with tiny models. */
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import t, { type Test } from 'tap';
+import type { UnitResult } from '../../lib/experiment/unit.js';
+import { gmiseg } from '../helpers/cli.js';
+import {
+  type ExperimentJson,
+  resultsOf,
+  smallExperiment,
+  TINY_METHOD,
+  tinyTraining,
+  writeConfig,
+} from '../helpers/experiments.js';
+
+interface Ran {
+  readonly out: string;
+  readonly html: string;
+  readonly results: UnitResult[];
+}
+
+/** Runs an experiment on the small data with `extra` in its config. */
+async function run(t: Test, name: string, extra: ExperimentJson): Promise<Ran> {
+  const folder = t.testdir();
+  const { data, base } = await smallExperiment(folder);
+  const config = await writeConfig(folder, { ...base, ...extra });
+  const out = join(folder, 'out');
+  const where = ['--config', config, '--data', data, '--out', out];
+  const done = await gmiseg(['experiment', name, ...where, '--device', 'cpu', '--threads', '1', '--json']);
+  t.equal(done.code, 0, done.stderr);
+  const summary = JSON.parse(done.stdout);
+  const results = Object.values(await resultsOf(out)) as UnitResult[];
+  const report = join(out, 'report.html');
+  t.match(summary, { experiment: name, left: 0, units: results.length, done: results.length, report });
+  const html = await readFile(report, 'utf8');
+  t.match(html, /<dt>command<\/dt><dd>gmiseg /);
+  t.match(html, /&quot;draws&quot;: \d/, 'the config is in the report');
+  t.notMatch(html, /(?:src|href)="(?!data:)/, 'it needs no other file');
+  t.notMatch(html.replace(/data:[^"]*/g, ''), /NaN|undefined/);
+  return { out, html, results };
+}
+
+/** A CSV file of the report as objects. */
+async function table(out: string, name: string): Promise<Record<string, string>[]> {
+  const [head, ...rows] = (await readFile(join(out, 'report', `${name}.csv`), 'utf8')).trim().split('\r\n');
+  const columns = (head as string).split(',');
+  return rows.map((row) => Object.fromEntries(row.split(',').map((cell, at) => [columns[at], cell])));
+}
+
+/** A chart's PNG holds more than paper. */
+async function drawn(t: Test, out: string, name: string): Promise<void> {
+  const { channels } = await sharp(join(out, 'report', `${name}.png`)).stats();
+  t.ok((channels[0]?.stdev ?? 0) > 5, `${name}.png shows something`);
+  t.match(await readFile(join(out, 'report', `${name}.svg`), 'utf8'), /^<svg /);
+}
+
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+const near = (a: number, b: number): boolean => Math.abs(a - b) < 1e-9;
+
+t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
+  const { out, html, results } = await run(t, 'table2', {});
+  // 3 tasks x 2 methods x 2 sizes x 2 draws, and boxes for the method that takes them.
+  t.equal(results.length, 24 + 3);
+  for (const { queries } of results) {
+    for (const { scores } of queries) {
+      const dice = scores.dice as number;
+      t.ok(near(scores.jaccard as number, dice / (2 - dice)), 'J = D / (2 - D)');
+    }
+  }
+  const of = (method: string, task: string, n: number): UnitResult[] =>
+    results.filter((each) => each.method === method && each.task === task && each.n === n);
+  for (const [tiny] of [of('tiny', 'one/bright', 3)]) {
+    const [threshold] = of('threshold', 'one/bright', 3);
+    t.same(tiny?.supports, threshold?.supports, 'the same examples for both methods');
+    t.same(
+      tiny?.queries.map(({ name }) => name),
+      threshold?.queries.map(({ name }) => name),
+      'and the same queries',
+    );
+  }
+  const [first] = of('tiny', 'two/dark', 3);
+  t.equal(new Set(first?.supports.map((name) => name.split('-')[0])).size, 3, 'of three subjects');
+
+  const rows = await table(out, 'table-n3');
+  t.equal(rows.length, 3 * 2);
+  const dice = (own: readonly UnitResult[]): number =>
+    mean(
+      own.map(({ queries }) => {
+        const subjects = [...new Set(queries.map(({ subject }) => subject))];
+        return mean(
+          subjects.map((subject) =>
+            mean(
+              queries.filter((query) => query.subject === subject).map(({ scores }) => scores.dice as number),
+            ),
+          ),
+        );
+      }),
+    );
+  const one = mean(['one/bright', 'one/both'].map((task) => dice(of('tiny', task, 3))));
+  const two = dice(of('tiny', 'two/dark', 3));
+  const cell = (set: string): number =>
+    Number(rows.find((row) => row['data set'] === set && row.method === 'tiny')?.Dice);
+  t.ok(near(cell('one'), one), `${cell('one')} is the mean over tasks, ${one}`);
+  t.ok(near(cell('two'), two));
+  t.ok(near(cell('all'), (one + two) / 2), 'data sets count alike');
+  t.equal(rows.find((row) => row.method === 'threshold')?.['boxes: Dice'], '');
+  const queries = await table(out, 'queries');
+  t.equal(
+    queries.length,
+    results.reduce((sum, each) => sum + each.queries.length, 0),
+  );
+  await drawn(t, out, 'dice');
+  t.equal(html.match(/<img /g)?.length, 1 + 3, 'a chart and a sheet for each task');
+  const sheet = await sharp(join(out, 'report', 'sheet-one-bright.png')).metadata();
+  t.ok((sheet.width ?? 0) > 3 * 150, 'three pictures in a row');
+});
+
+t.test('figure4: pictures', async (t) => {
+  const { out, results } = await run(t, 'figure4', { supports: [2] });
+  t.equal(results.length, 3 * 2);
+  t.equal(results.filter(({ queries }) => queries.filter(({ mask }) => mask).length === 2).length, 6);
+  const files = await readdir(join(out, 'report'));
+  t.equal(files.filter((name) => name.startsWith('sheet-')).length, 3);
+});
+
+t.test('figure5: shares of the training data sets', async (t) => {
+  const { out, results } = await run(t, 'figure5', {
+    methods: { pooled: tinyTraining({ kind: 'pooled' }), plain: { ...TINY_METHOD, label: 'plain' } },
+    train: ['one', 'two'],
+    test: ['two'],
+    supports: [2],
+    shares: [0.5, 1],
+    subsets: 2,
+    draws: 1,
+  });
+  t.equal(results.length, 2 * 2 + 1);
+  const records = await Promise.all(
+    ['sets1.0', 'sets1.1', 'sets2.0', 'sets2.1'].map(async (name) =>
+      JSON.parse(await readFile(join(out, 'trainings', `pooled.${name}`, 'done.json'), 'utf8')),
+    ),
+  );
+  t.same(
+    records.map(({ data }) => data.length),
+    [1, 1, 2, 2],
+  );
+  const rows = await table(out, 'share-table');
+  t.same(
+    rows.map((row) => [row.method, row.share, row['data sets']]),
+    [
+      ['pooled', '0.5', '1'],
+      ['pooled', '1', '2'],
+      ['plain', '0.5', '1'],
+      ['plain', '1', '2'],
+    ],
+  );
+  await drawn(t, out, 'share');
+});
+
+t.test('figure6: sizes of the support set, with ensembles', async (t) => {
+  const { out, results } = await run(t, 'figure6', {
+    methods: { tiny: TINY_METHOD },
+    supports: [1, 2, 64],
+    ensemble: 2,
+    draws: 2,
+  });
+  // The pool holds 6 slices: 64 takes them all, once, with one prediction.
+  const sizes = results
+    .filter(({ task }) => task === 'two/dark')
+    .map((each) => [each.n, each.draw, each.ensemble]);
+  t.same(
+    sizes.sort((a, b) => a[0]! - b[0]! || a[2]! - b[2]! || a[1]! - b[1]!),
+    [
+      [1, 0, 1],
+      [1, 1, 1],
+      [1, 0, 2],
+      [1, 1, 2],
+      [2, 0, 1],
+      [2, 1, 1],
+      [2, 0, 2],
+      [2, 1, 2],
+      [6, 0, 1],
+    ],
+  );
+  const two = results.find(({ n, ensemble }) => n === 2 && ensemble === 2);
+  t.equal(two?.supports.length, 4, 'each member has a support set of its own');
+  await drawn(t, out, 'support-all');
+  await drawn(t, out, 'support-data-sets');
+});
+
+t.test('figure7: many random subsets of few examples', async (t) => {
+  const { out, results } = await run(t, 'figure7', {
+    methods: { threshold: { kind: 'engine', engine: 'threshold' } },
+    test: ['two'],
+    supports: [1, 2, 64],
+    draws: 6,
+    queries: 2,
+  });
+  t.equal(results.length, 6 + 6 + 1);
+  t.ok(new Set(results.filter(({ n }) => n === 1).map(({ supports }) => supports[0])).size > 1);
+  const rows = await table(out, 'examples-table');
+  t.same(
+    rows.map(({ n, subsets }) => [n, subsets]),
+    [
+      ['1', '6'],
+      ['2', '6'],
+      ['64', '6'],
+    ],
+  );
+  t.equal(Number(rows.at(-1)?.variance), 0);
+  await drawn(t, out, 'examples');
+});
+
+t.test('forgetting: gained where adapted, lost elsewhere', async (t) => {
+  const { out, results } = await run(t, 'forgetting', {
+    methods: {
+      before: { ...TINY_METHOD, label: 'before' },
+      lora: tinyTraining({ kind: 'lora', rank: 2 }),
+      pooled: tinyTraining({ kind: 'pooled', gate: 'shared' }),
+      full: tinyTraining(null),
+    },
+    reference: 'before',
+    train: ['one'],
+    test: ['one'],
+    held: ['two'],
+    supports: [2],
+    draws: 1,
+    queries: 2,
+    seeds: [0, 1],
+  });
+  // (1 + 3 x 2) methods x 3 tasks x (examples, boxes)
+  t.equal(results.length, 7 * 3 * 2);
+  for (const protocol of ['support', 'boxes']) {
+    const rows = await table(out, `gained-lost-${protocol}-table`);
+    t.same(
+      rows.map(({ method }) => method),
+      ['before', 'lora', 'pooled', 'full'],
+    );
+    const [before, ...after] = rows;
+    t.equal(before?.['trainable parameters'], '0');
+    t.equal(before?.gained, '');
+    for (const row of after) {
+      const [there, elsewhere] = ['Dice where adapted', 'Dice elsewhere'].map((column) =>
+        [row, before].map((each) => Number(each?.[column])),
+      ) as [number[], number[]];
+      t.ok(near(Number(row.gained), there[0]! - there[1]!), `${row.method} gained`);
+      t.ok(near(Number(row.lost), elsewhere[1]! - elsewhere[0]!), `${row.method} lost`);
+    }
+    const [lora, pooled, full] = after.map((row) => Number(row['of these in the adapter']));
+    t.ok(lora! > 0 && pooled! > 0 && lora !== pooled && full === 0, 'parameters of the adapters');
+    t.ok(after.every((row) => Number(row['trainable parameters']) > 0));
+    await drawn(t, out, `gained-lost-${protocol}`);
+  }
+  const points = await table(out, 'gained-lost-support');
+  t.equal(points.filter(({ kind }) => kind === 'seed').length, 3 * 2);
+  t.equal(points.filter(({ kind }) => kind === 'mean').length, 3);
+  t.ok(existsSync(join(out, 'trainings', 'full.s1', 'model.safetensors')));
+});
+
+t.test('ablation: variants beside one another', async (t) => {
+  const { out } = await run(t, 'ablation', {
+    methods: {
+      learned: tinyTraining({ kind: 'pooled', gate: 'learned' }),
+      identity: { ...tinyTraining({ kind: 'pooled', gate: 'identity' }), label: 'identity, "quoted", <b>' },
+    },
+    train: ['one'],
+    test: ['two'],
+    supports: [2],
+    draws: 1,
+  });
+  const html = await readFile(join(out, 'report.html'), 'utf8');
+  t.match(html, 'identity, &quot;quoted&quot;, &lt;b&gt;');
+  t.notMatch(html, '<b>');
+  const csv = await readFile(join(out, 'report', 'variants-table.csv'), 'utf8');
+  t.match(csv, '"identity, ""quoted"", <b>"');
+  await drawn(t, out, 'variants');
+});
+
+t.test('stores are imported and painted on the way, a single volume is cut in halves', async (t) => {
+  const { out, results } = await run(t, 'table2', {
+    datasets: {
+      drawn: { store: 'one', groups: { bright: [1], rest: [0] }, halves: true },
+      painted: { synth: { tasks: 2, subjects: 6, size: 32, seed: 7 }, minPixels: 1 },
+    },
+    methods: { threshold: { kind: 'engine', engine: 'threshold' } },
+    test: ['drawn', 'painted'],
+    supports: [1],
+    draws: 1,
+  });
+  t.ok(existsSync(join(out, 'stores', 'painted', 'index.json')));
+  const tasks = [...new Set(results.map(({ task }) => task))];
+  t.ok(tasks.includes('drawn/rest'));
+  t.ok(tasks.some((task) => task.startsWith('painted/synth-')));
+});

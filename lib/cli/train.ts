@@ -171,7 +171,8 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
 }
 
 function freshSource(flags: TrainFlags): ModelSource {
-  const config = flags.config ?? baselineOf(flags);
+  const baseline = baselineOf(flags);
+  const config = flags.config ?? baseline;
   if (flags.checkpoint === undefined && config === undefined) {
     throw new UsageError(
       'Name a model to start from with --checkpoint, or with --config tiny (or another) or --method for random weights.',

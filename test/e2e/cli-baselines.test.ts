@@ -29,7 +29,7 @@ t.test('train in episodes, resume, look at it, define a task, predict', async (t
   await writeScenes(support, discs(4));
   const model = ['--method', 'universeg', '--width', '8', '--image-size', '32'];
   const trained = await gmiseg(['train', '--episodes', ...model, '--out', run, ...QUICK, ...RUNTIME]);
-  t.match(trained, { code: 0, stderr: /Next: gmiseg predict --model .* --support/ });
+  t.match(trained, { code: 0, stdout: /Next: gmiseg predict --model .* --support/ });
   const resumed = await gmiseg(['train', '--out', run, '--resume', ...RUNTIME, '--json']);
   t.match(JSON.parse(resumed.stdout.trim().split('\n').at(-1)!), { type: 'summary', firstStep: 2, steps: 2 });
   t.match(await gmiseg(['info', run]), {
@@ -105,5 +105,8 @@ t.test('a U-Net and a CycleGAN on one task of a store', async (t) => {
   t.match(await train('none', ...unet), { code: 1, stderr: /shapes\/1, shapes\/2, shapes\/3/ });
   t.match(await train('one', ...unet, '--width', '4', '--set', 'labels=[2]'), { code: 0 });
   t.match(await train('none', ...unet, '--variant', 'C1'), { code: 2, stderr: /--method cyclegan/ });
-  t.match(await train('none', '--width', '8', '--config', 'tiny'), { code: 2, stderr: /goes with --method/ });
+  t.match(await train('none', '--width', '8', '--config', 'tiny', '--data', several), {
+    code: 2,
+    stderr: /goes with --method/,
+  });
 });

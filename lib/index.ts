@@ -1,4 +1,5 @@
 /** The public names of gmiseg. Importing this does not load LibTorch; the first use does. */
+export type { BaselineConfig, Method } from './baseline.js';
 export { Embedding } from './embedding.js';
 export { ERROR_CODES, type ErrorCode, GmisegError } from './errors.js';
 export { type EvaluateOptions, type Evaluation, evaluate, type LabelScores } from './evaluate.js';
@@ -52,5 +53,5 @@ export type { VolumeOptions } from './task/slices-of-volume.js';
 export type { TaskLabel } from './task/state.js';
 export type { TaskCheckOptions, TaskInfo, TaskSaveOptions } from './task.js';
 export { Task } from './task.js';
-export type { AdapterOptions, TrainOptions } from './train-options.js';
+export type { AdapterOptions, BaselineOptions, TrainOptions } from './train-options.js';
 export type { StepReport, Training, TrainStep, TrainSummary, ValidationReport } from './training.js';

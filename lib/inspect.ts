@@ -1,3 +1,4 @@
+import type { BaselineConfig, Method } from './baseline.js';
 import { Cancellation } from './cancellation.js';
 import { callSite } from './errors.js';
 import { type ModelConfig, toPath } from './load-options.js';
@@ -28,12 +29,12 @@ export interface RuntimeInfo {
 /** What a checkpoint holds. */
 export interface CheckpointInfo {
   readonly format: 'safetensors' | 'pth';
-  readonly flavour: 'sam' | 'medsam' | 'centred' | 'huggingface' | 'gmiseg' | 'adapter' | 'unknown';
-  readonly preprocessing: 'sam' | 'medsam' | 'centred' | null;
+  readonly flavour: 'sam' | 'medsam' | 'huggingface' | 'gmiseg' | 'adapter' | 'unknown' | Method;
+  readonly preprocessing: 'sam' | 'medsam' | 'centred' | 'min-max' | null;
   /** Null where the file does not tell; `configReason` then says why. */
-  readonly config: ModelConfig | null;
+  readonly config: ModelConfig | BaselineConfig | null;
   readonly configReason: string;
-  /** Tensors that are weights of a SAM. */
+  /** Tensors that are weights of a SAM or of a baseline. */
   readonly weights: number;
   readonly metadata: Readonly<Record<string, string>>;
   /** Names as stored in the file. */

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NativeLoadOptions } from '../types/native.js';
+import { type BaselineConfig, METHODS, type Method } from './baseline.js';
 import { GmisegError } from './errors.js';
 import { packageRoot } from './package-root.js';
 import { invalid, requireInteger, requireKeys, requireOneOf, requireSignal } from './validate.js';
@@ -32,6 +33,7 @@ export interface ModelConfig {
 
 export const VARIANTS = ['vit_b', 'vit_l', 'vit_h', 'tiny', 'small'] as const;
 export type Variant = (typeof VARIANTS)[number];
+const NAMES: readonly string[] = [...VARIANTS, ...METHODS];
 
 export interface LoadProgress {
   readonly stage: string;
@@ -41,12 +43,15 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   /**
-   * A .safetensors or .pth file or a Hugging Face folder. Without it: random weights of `config`, or the
+   * A .safetensors or .pth file or a Hugging Face folder, of a SAM or of a baseline. Without it: random weights of `config`, or the
    * package's own model if there is no `config` either.
    */
   readonly checkpoint?: string | URL;
-  /** A variant's name, the path of a config.json, or such an object. Inferred from the checkpoint where possible. */
-  readonly config?: Variant | (string & {}) | URL | ModelConfig;
+  /**
+   * A variant's name, the name of a baseline's method, the path of a config.json, or such an object. Inferred from
+   * the checkpoint where possible.
+   */
+  readonly config?: Variant | Method | (string & {}) | URL | ModelConfig | BaselineConfig;
   /** An adapter file of `save` or of a training run, put on the model. */
   readonly adapter?: string | URL;
   /** Side of the encoder's input in pixels, if another than the model's own: position weights are resized. */
@@ -149,10 +154,10 @@ function checkpointPath({ checkpoint, config }: LoadOptions): string {
   );
 }
 
-/** A variant's name or JSON text; '' to infer it. */
+/** The name of a variant or of a method, or JSON text; '' to infer it. */
 async function configText(config: LoadOptions['config']): Promise<string> {
   if (config === undefined) return '';
-  if (typeof config === 'string' && VARIANTS.includes(config as Variant)) return config;
+  if (typeof config === 'string' && NAMES.includes(config)) return config;
   if (typeof config === 'object' && !(config instanceof URL)) return JSON.stringify(config);
   const path = toPath(config);
   let text: string;
@@ -162,7 +167,7 @@ async function configText(config: LoadOptions['config']): Promise<string> {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new GmisegError(
       missing ? 'ERR_CHECKPOINT_NOT_FOUND' : 'ERR_IO',
-      `config must be ${VARIANTS.map((name) => `'${name}'`).join(', ')}, an object or a readable file, but ` +
+      `config must be ${NAMES.map((name) => `'${name}'`).join(', ')}, an object or a readable file, but ` +
         `${path} ${missing ? 'does not exist' : `cannot be read: ${(cause as Error).message}`}.`,
       { cause, details: { path } },
     );

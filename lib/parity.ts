@@ -15,7 +15,15 @@ export interface ParityRow {
 }
 
 /** Suites on small fixtures: seconds. */
-export const QUICK_SUITES = ['sam-tiny', 'lora', 'pooled', 'losses', 'resize'] as const;
+export const QUICK_SUITES = [
+  'sam-tiny',
+  'lora',
+  'pooled',
+  'losses',
+  'resize',
+  'universeg',
+  'neuralizer',
+] as const;
 /** Full-size models with weights from a recipe: minutes and up to 4 GiB. */
 export const SLOW_SUITES = ['sam-vit_b', 'sam-vit_l'] as const;
 

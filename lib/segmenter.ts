@@ -1,4 +1,5 @@
 import type { NativeEmbedding, NativePredictOutput, NativeSession } from '../types/native.js';
+import type { BaselineConfig, Method } from './baseline.js';
 import { Cancellation } from './cancellation.js';
 import { Embedding, nativeEmbedding } from './embedding.js';
 import { type CallSite, callSite, errorAt } from './errors.js';
@@ -26,7 +27,9 @@ import { invalid, mismatch, requireBoolean, requireKeys, requireOneOf, requireSi
 
 /** What a loaded model is. */
 export interface SegmenterInfo {
-  /** 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small' or 'custom' */
+  /** `sam`, or a baseline's, which knows tasks by example alone. */
+  readonly method: 'sam' | Method;
+  /** 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small' or 'custom'; of a baseline its method */
   readonly variant: string;
   /** Side of the encoder's input, in pixels. */
   readonly imageSize: number;
@@ -39,13 +42,13 @@ export interface SegmenterInfo {
   readonly device: string;
   readonly dtype: 'float32' | 'bfloat16';
   readonly threads: number;
-  readonly preprocessing: 'sam' | 'medsam' | 'centred';
+  readonly preprocessing: 'sam' | 'medsam' | 'centred' | 'min-max';
   /** Null for random weights. */
   readonly checkpoint: { readonly path: string; readonly sha256: string; readonly format: string } | null;
   readonly adapter: { readonly kind: string; readonly [key: string]: unknown } | null;
   /** What defines tasks best; null for a model without one, such as SAM itself. */
   readonly taskEncoder: Readonly<Record<string, unknown>> | null;
-  readonly config: ModelConfig;
+  readonly config: ModelConfig | BaselineConfig;
 }
 
 export interface JobOptions {
@@ -174,7 +177,8 @@ export class Segmenter implements AsyncDisposable {
 
   /**
    * Masks for an image, or for the embedding of one.
-   * @throws as encode; ERR_INVALID_ARG also for an embedding of another segmenter or of older weights
+   * @throws as encode; ERR_INVALID_ARG also for an embedding of another segmenter or of older weights, and where the
+   * model is a baseline
    */
   async predict(
     image: ImageInput | Embedding,

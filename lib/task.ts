@@ -1,3 +1,4 @@
+import { isBaseline } from './baseline.js';
 import { type CallSite, callSite, errorAt, GmisegError } from './errors.js';
 import type { Axis, Image2D, Volume } from './image/index.js';
 import type { PreparedPrompts } from './prompts.js';
@@ -118,6 +119,13 @@ export class Task implements Disposable {
     const site = callSite(this.predict);
     checkPredictOptions(options);
     const prompts = promptsByLabel(options.prompts, this.labels);
+    if (prompts.size > 0 && isBaseline(this.#host.info)) {
+      throw new GmisegError(
+        'ERR_INVALID_ARG',
+        `The method '${this.#host.info.method}' knows no clicks and boxes: what it should find better, more examples ` +
+          'say (task.add). To correct an answer by clicks, define the task with a SAM.',
+      );
+    }
     return await this.#job(site, options, () => {
       const loading = loadImage(image, this.#stored.settings.window ?? undefined, options.signal);
       loading.catch(() => {});

@@ -30,6 +30,19 @@ export interface TaskEncoderOptions {
   readonly sideStem?: readonly number[];
 }
 
+/** Of baselines. */
+export interface BaselineOptions {
+  /** Weight of the cross-entropy beside the Dice loss; 0 but for `unet`, where it is 1. */
+  readonly crossEntropy?: number;
+  /** Of `cyclegan`: weights of picture -> mask -> picture, 2, and of mask -> picture -> mask, 10. */
+  readonly imageCycle?: number;
+  readonly maskCycle?: number;
+  /** Of `cyclegan`: weight of what a generator does to its own domain, relative to that domain's cycle; 0. */
+  readonly identity?: number;
+  /** Of `cyclegan` C2: weight of the difference from the true mask, 100. */
+  readonly paired?: number;
+}
+
 type TrainedPart = 'adapter' | 'decoder' | 'prompt-encoder' | 'encoder' | 'task-encoder' | 'all';
 
 /** Only `out` is required. Defaults and ranges: docs/training.md. */
@@ -59,6 +72,8 @@ export interface TrainOptions {
   /** Support set of the validation. */
   readonly validateSupports?: number;
 
+  readonly baseline?: BaselineOptions | null;
+
   /** Only these data sets of the stores. */
   readonly datasets?: readonly string[];
   /** Only these label values. */
@@ -78,7 +93,7 @@ export interface TrainOptions {
 
   readonly learningRate?: number;
   readonly warmupSteps?: number;
-  readonly schedule?: 'constant' | 'linear' | 'cosine' | 'poly';
+  readonly schedule?: 'constant' | 'linear' | 'cosine' | 'poly' | 'constant-linear';
   /** Last learning rate / learningRate. */
   readonly finalFactor?: number;
   readonly beta1?: number;
@@ -170,6 +185,16 @@ const schema = z.strictObject({
   denseWeight: number,
   promptedWeight: number,
   validateSupports: count,
+  baseline: z
+    .strictObject({
+      crossEntropy: number,
+      imageCycle: number,
+      maskCycle: number,
+      identity: number,
+      paired: number,
+    })
+    .nullable()
+    .optional(),
   datasets: z.array(z.string()).optional(),
   labels: z.array(z.int()).optional(),
   minPixels: count,
@@ -181,7 +206,7 @@ const schema = z.strictObject({
   seed: count,
   learningRate: number,
   warmupSteps: count,
-  schedule: z.enum(['constant', 'linear', 'cosine', 'poly']).optional(),
+  schedule: z.enum(['constant', 'linear', 'cosine', 'poly', 'constant-linear']).optional(),
   finalFactor: number,
   beta1: number,
   beta2: number,

@@ -7,9 +7,10 @@ export interface StepReport {
   /** From 1; counts on over resumed runs. */
   readonly step: number;
   readonly loss: number;
-  readonly focal: number;
-  readonly diceLoss: number;
-  readonly iouLoss: number;
+  /** Parts of the loss, of those that the model has; baselines have others beside them (docs/baselines.md). */
+  readonly focal?: number;
+  readonly diceLoss?: number;
+  readonly iouLoss?: number;
   /** Dice of the thresholded masks, 0 to 1. */
   readonly dice: number;
   /** In episodes: loss and Dice of the task encoder's own logits, and Dice with clicks and boxes. */

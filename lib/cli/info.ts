@@ -80,6 +80,7 @@ function variantOf({ config, metadata }: CheckpointInfo): string {
   const kind = metadata?.['gmiseg.kind'];
   if (kind === 'adapter') return `an adapter: ${metadata['gmiseg.adapter'] ?? ''}`;
   if (config === null || config === undefined) return 'unknown; name it with --config when you load it';
+  if ('method' in config) return `${config.method}, a baseline`;
   const known: Record<string, string> = { 768: 'vit_b', 1024: 'vit_l', 1280: 'vit_h' };
   return String(config.variant ?? known[config.embed_dim] ?? 'custom');
 }

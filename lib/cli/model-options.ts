@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { METHODS, type Method } from '../baseline.js';
 import type { LoadOptions } from '../load-options.js';
 import type { Segmenter } from '../segmenter.js';
 import type { CommandContext } from './context.js';
@@ -23,7 +24,7 @@ export function addRuntimeOptions(command: Command): Command {
     );
 }
 
-/** Adds --model, --config, --adapter and --image-size, and what addRuntimeOptions adds. */
+/** Adds --model, --config, --method, --adapter and --image-size, and what addRuntimeOptions adds. */
 export function addModelOptions(command: Command): Command {
   return addRuntimeOptions(
     command
@@ -31,6 +32,11 @@ export function addModelOptions(command: Command): Command {
       .option(
         '--config <name|file>',
         'vit_b, vit_l, vit_h, tiny or a config.json (default: told from the checkpoint)',
+      )
+      .option(
+        '--method <name>',
+        `baseline that --model holds, where its file does not tell: ${METHODS.join(', ')}`,
+        method,
       )
       .option('--adapter <file>', 'adapter to put on the model')
       .option(
@@ -67,6 +73,12 @@ export function dtype(text: string): 'float32' | 'bfloat16' {
   if (text !== 'float32' && text !== 'bfloat16')
     throw new UsageError(`--dtype ${text}: use float32 or bfloat16.`);
   return text;
+}
+
+/** A commander parser for --method. */
+export function method(text: string): Method {
+  if ((METHODS as readonly string[]).includes(text)) return text as Method;
+  throw new UsageError(`--method ${text}: use ${METHODS.join(', ')}.`);
 }
 
 function device(text: string): string {

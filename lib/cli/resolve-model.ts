@@ -1,8 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import type { Method } from '../baseline.js';
 import { GmisegError } from '../errors.js';
 import type { LoadOptions } from '../load-options.js';
 import { readRunConfig, readRunSource } from './run-files.js';
+import { UsageError } from './usage-error.js';
 
 /** What says which model to load. */
 export type ModelSource = Pick<LoadOptions, 'checkpoint' | 'config' | 'adapter' | 'imageSize' | 'seed'>;
@@ -10,19 +12,24 @@ export type ModelSource = Pick<LoadOptions, 'checkpoint' | 'config' | 'adapter' 
 export interface ModelFlags {
   model?: string;
   config?: string;
+  method?: Method;
   adapter?: string;
   imageSize?: number;
 }
 
 /**
- * Turns --model, --config, --adapter and --image-size into what Segmenter.load takes. --model
+ * Turns --model, --config, --method, --adapter and --image-size into what Segmenter.load takes. --model
  * names a checkpoint file, a Hugging Face folder, or the folder of a training
  * run: its model.safetensors, or its adapter.safetensors on the model that the
  * run started from. Flags that are given win over what a run says.
  */
 export async function resolveModel(flags: ModelFlags): Promise<ModelSource> {
+  if (flags.method !== undefined && (flags.config !== undefined || flags.model === undefined)) {
+    throw new UsageError('--method says what --model FILE holds; --config says the same of a SAM.');
+  }
+  const config = flags.config ?? flags.method;
   const explicit: ModelSource = {
-    ...(flags.config === undefined ? {} : { config: flags.config }),
+    ...(config === undefined ? {} : { config }),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
     ...(flags.imageSize === undefined ? {} : { imageSize: flags.imageSize }),
   };

@@ -25,7 +25,7 @@ export interface TaskFlags {
 export const FIT_FLAGS = ['engine', 'output', 'partner', 'view', 'ensemble', 'flips', 'slices'] as const;
 
 const VALUES = {
-  engine: ['auto', 'learned', 'training-free', 'threshold', 'copy'],
+  engine: ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'],
   output: ['auto', 'mean', 'dense', 'refined'],
   partner: ['auto', 'none', 'threshold'],
   view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
+import { type BaselineConfig, isBaseline, METHODS, type Method } from '../baseline.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
 import type { Training, TrainStep, TrainSummary } from '../training.js';
 import { type CommandContext, define } from './context.js';
-import { addRuntimeOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
+import { addRuntimeOptions, dtype, loadSegmenter, method, type RuntimeFlags } from './model-options.js';
 import { collect, decimal, integer } from './parsers.js';
 import { duration, type Progress } from './progress.js';
 import { type ModelSource, runBase } from './resolve-model.js';
@@ -20,6 +21,9 @@ interface TrainFlags extends RuntimeFlags {
   resume?: boolean;
   checkpoint?: string;
   config?: string;
+  method?: Method;
+  variant?: string;
+  width?: number;
   adapter?: string;
   adapterKind?: string;
   rank?: number;
@@ -36,6 +40,7 @@ interface TrainFlags extends RuntimeFlags {
   tensorboard?: boolean;
 }
 
+const GAN_VARIANTS = ['C1', 'C2', 'C3'];
 const ADAPTER_KINDS = ['lora', 'pooled', 'token-pooled', 'none'];
 const PARTS = ['adapter', 'decoder', 'prompt-encoder', 'encoder', 'task-encoder', 'all'];
 
@@ -49,6 +54,17 @@ export function registerTrain(program: Command, shell: Shell): void {
       .option('--resume', 'go on with the run in --out, with its own data and settings')
       .option('--checkpoint <file>', 'the model to start from (default: random weights of --config)')
       .option('--config <name|file>', 'vit_b, vit_l, vit_h, tiny or a config.json')
+      .option(
+        '--method <name>',
+        `a baseline in place of a SAM: ${METHODS.join(', ')} (random weights, or those in --checkpoint)`,
+        method,
+      )
+      .option('--variant <name>', `of cyclegan: ${GAN_VARIANTS.join(', ')} (default: C3)`)
+      .option(
+        '--width <n>',
+        'of a new baseline: channels of its first stage (default: 64; unet: 32)',
+        integer('--width', 1, 128),
+      )
       .option('--adapter <file>', 'an adapter to start from')
       .option(
         '--adapter-kind <kind>',
@@ -93,9 +109,10 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
     if (plan.fresh) await noteSource(flags, plan);
+    const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
     const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
-    const training = segmenter.train(plan.data, plan.options);
-    const summary = await followTraining(training, plan.options.steps ?? 1000, context, { log });
+    const training = segmenter.train(plan.data, options);
+    const summary = await followTraining(training, options.steps ?? 1000, context, { log });
     context.line({ type: 'summary', ...summary });
     context.say(describe(summary, segmenter, flags.out));
     // A run that the user cut short must not look done to a script that goes on with `&&`.
@@ -116,6 +133,8 @@ interface TrainPlan {
   readonly source: ModelSource;
   readonly data: string[];
   readonly options: TrainOptions;
+  /** What a SAM trains where the options do not say. */
+  readonly defaults: Partial<TrainOptions>;
 }
 
 /** Flags, and on --resume the run's own settings below them, as what Segmenter wants. */
@@ -146,26 +165,63 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
   }
   const source = earlier === null ? freshSource(flags) : await runBase(flags.out);
   const options: TrainOptions = {
-    ...(earlier === null ? defaults(flags) : earlierOptions),
+    ...earlierOptions,
     ...given(flags),
     out: flags.out,
     resume: flags.resume === true,
   };
-  return { fresh: earlier === null, source, data, options };
+  return {
+    fresh: earlier === null,
+    source,
+    data,
+    options,
+    defaults: earlier === null ? defaults(flags) : {},
+  };
 }
 
 function freshSource(flags: TrainFlags): ModelSource {
-  if (flags.checkpoint === undefined && flags.config === undefined) {
+  const baseline = baselineOf(flags);
+  const config = flags.config ?? baseline;
+  if (flags.checkpoint === undefined && config === undefined) {
     throw new UsageError(
-      'Name a model to start from with --checkpoint, or with --config tiny (or another) for random weights.',
+      'Name a model to start from with --checkpoint, or with --config tiny (or another) or --method for random weights.',
     );
   }
   return {
     ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint }),
-    ...(flags.config === undefined ? {} : { config: flags.config }),
+    ...(config === undefined ? {} : { config }),
     ...(flags.adapter === undefined ? {} : { adapter: flags.adapter }),
     ...(flags.imageSize === undefined ? {} : { imageSize: flags.imageSize }),
   };
+}
+
+/** The config that --method, --width and --variant say. */
+function baselineOf(flags: TrainFlags): BaselineConfig | undefined {
+  const { width, variant } = flags;
+  if (flags.method === undefined) {
+    if (width !== undefined || variant !== undefined) {
+      throw new UsageError(`--${width === undefined ? 'variant' : 'width'} goes with --method.`);
+    }
+    return undefined;
+  }
+  if (flags.config !== undefined)
+    throw new UsageError('--method names a baseline, --config a SAM; give one.');
+  if (variant !== undefined && (flags.method !== 'cyclegan' || !GAN_VARIANTS.includes(variant))) {
+    throw new UsageError(
+      `--variant ${variant}: it is one of ${GAN_VARIANTS.join(', ')} of --method cyclegan.`,
+    );
+  }
+  return {
+    method: flags.method,
+    ...(variant === undefined ? {} : { variant: variant as NonNullable<BaselineConfig['variant']> }),
+    ...(width === undefined ? {} : widthOf(flags.method, width)),
+  };
+}
+
+function widthOf(name: Method, width: number): Partial<BaselineConfig> {
+  if (name === 'universeg') return { widths: [width, width, width, width] };
+  if (name === 'unet') return { widths: [width, 2 * width, 4 * width, 8 * width] };
+  return { width };
 }
 
 /** An adapter on a checkpoint; everything on random weights. */
@@ -328,7 +384,7 @@ function describe(summary: TrainSummary, segmenter: Segmenter, out: string): str
     `  model     ${file}`,
     stopped
       ? `Go on with: gmiseg train --out ${out} --resume`
-      : `Next: gmiseg predict --model ${out} --image YOUR_IMAGE.png --box x0,y0,x1,y1 --out masks/`,
+      : `Next: gmiseg predict --model ${out} --image YOUR_IMAGE.png ${isBaseline(segmenter.info) ? '--support EXAMPLES/' : '--box x0,y0,x1,y1'} --out masks/`,
   ];
   return lines.join('\n');
 }

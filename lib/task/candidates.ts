@@ -1,4 +1,6 @@
+import { isBaseline } from '../baseline.js';
 import { GmisegError } from '../errors.js';
+import type { SegmenterInfo } from '../segmenter.js';
 import type { TaskSettings } from './options.js';
 import type { FitOptions } from './recipe.js';
 
@@ -30,8 +32,37 @@ export function candidatesFor(settings: TaskSettings, hasTaskEncoder: boolean): 
     { engine: 'threshold' },
   ];
   if (engine === 'auto') return all;
-  if (engine === 'copy') return [{ engine: 'copy' }];
+  if (engine === 'copy' || engine === 'baseline') return [{ engine }];
   return all.filter((candidate) => candidate.engine === engine);
+}
+
+/**
+ * Settings as a model's method calls for them: a baseline sees whole pictures with its own network, as published,
+ * unless somebody says otherwise.
+ * @throws GmisegError ERR_INVALID_ARG for an engine that the model does not have
+ */
+export function settingsFor(settings: TaskSettings, info: SegmenterInfo): TaskSettings {
+  const { engine, partner, view } = settings;
+  if (!isBaseline(info)) {
+    if (engine !== 'baseline') return settings;
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      "This model is a SAM, which engine 'baseline' does not go with. Use another engine, or load a baseline's model.",
+    );
+  }
+  if (engine === 'learned' || engine === 'training-free') {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `This model is a baseline (${info.method}), which engine '${engine}' does not go with. Use 'auto', 'baseline', ` +
+        "'threshold' or 'copy', or load a SAM.",
+    );
+  }
+  return {
+    ...settings,
+    engine: engine === 'auto' ? 'baseline' : engine,
+    partner: partner === 'auto' ? 'none' : partner,
+    view: view === 'auto' ? 'whole' : view,
+  };
 }
 
 /** An engine with the ensemble that the settings ask for; a baseline stays single. */

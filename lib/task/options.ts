@@ -14,7 +14,7 @@ import {
 import { VIEWS, type View } from './recipe.js';
 import type { VolumeOptions } from './slices-of-volume.js';
 
-export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy'] as const;
+export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
 export type EngineChoice = (typeof ENGINES)[number];
 export const OUTPUTS = ['auto', 'mean', 'dense', 'refined'] as const;
 
@@ -24,7 +24,8 @@ export const PARTNERS = ['auto', 'none', 'threshold'] as const;
 export interface TaskOptions extends JobOptions {
   /**
    * `learned`: the model's task encoder; `training-free`: prototypes and prompts, on any SAM; `threshold`: a band of
-   * one grey or colour; `copy`: the mask of the most similar example, a baseline.
+   * one grey or colour; `copy`: the mask of the most similar example; `baseline`: the network of a baseline model,
+   * which `auto` means there.
    */
   readonly engine?: EngineChoice;
   /** Of `learned`: the task encoder's own answer (`dense`), SAM's from it (`refined`), or the mean of both. */

@@ -1,6 +1,6 @@
 /** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
 export interface FitOptions {
-  readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy';
+  readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy' | 'baseline';
   readonly output?: 'mean' | 'dense' | 'refined';
   /** Weight of the location prior, 0 to 1. */
   readonly location?: number;

@@ -1,6 +1,6 @@
 import { GmisegError } from '../errors.js';
 import type { Axis } from '../image/index.js';
-import { withEnsemble } from './candidates.js';
+import { settingsFor, withEnsemble } from './candidates.js';
 import { chooseRecipe, type Trial } from './choose.js';
 import { canonical, type PreparedExample, pixelsOf } from './example.js';
 import { type FittedLabel, fitLabel } from './fit.js';
@@ -133,11 +133,12 @@ export async function buildState(
 async function buildLabel(
   work: Work,
   host: TaskHost,
-  settings: TaskSettings,
+  given: TaskSettings,
   showing: readonly PreparedExample[],
   label: TaskLabel,
   gallery: Gallery,
 ): Promise<LabelState> {
+  const settings = settingsFor(given, host.info);
   const context = {
     work,
     gallery,

@@ -7,7 +7,7 @@ import { VIEWS } from './recipe.js';
 
 const axis = z.union([z.literal(0), z.literal(1), z.literal(2)]);
 const fit = z.strictObject({
-  engine: z.enum(['learned', 'training-free', 'threshold', 'copy']),
+  engine: z.enum(['learned', 'training-free', 'threshold', 'copy', 'baseline']),
   output: z.enum(['mean', 'dense', 'refined']).optional(),
   location: z.number().optional(),
   temperature: z.number().optional(),

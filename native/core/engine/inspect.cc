@@ -1,6 +1,7 @@
 // What a checkpoint is, without building a model of it.
 #include <c10/core/ScalarType.h>
 
+#include "baselines/checkpoint.h"
 #include "engine/session.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
@@ -52,7 +53,14 @@ std::string inspect_checkpoint(const std::string& path, const Progress& progress
   progress.check();
   const io::StoredWeights stored = io::read_stored_weights(path);
   progress.check();
-  const io::Checkpoint checkpoint = io::interpret_weights(stored);
+  io::Checkpoint checkpoint = io::interpret_weights(stored);
+  if (const auto baseline = baselines::find_baseline(stored, std::nullopt)) {
+    checkpoint.flavour = baseline->config.method;
+    checkpoint.preprocessing = "min-max";
+    checkpoint.config = baseline->config.to_json();
+    checkpoint.config_reason.clear();
+    checkpoint.tensors = baseline->tensors;
+  }
   io::Json::Object metadata;
   for (const auto& [key, value] : checkpoint.metadata) metadata.emplace_back(key, io::Json(value));
   io::Json::Array tensors;

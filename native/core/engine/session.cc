@@ -64,6 +64,16 @@ size_t SessionImpl::memory_bytes() const {
   return bytes;
 }
 
+io::Json checkpoint_json(const model::Model& model) {
+  io::Json checkpoint;
+  if (model.checkpoint_path.empty()) return checkpoint;
+  checkpoint.set("path", model.checkpoint_path);
+  checkpoint.set("format", model.format);
+  checkpoint.set("flavour", model.flavour);
+  checkpoint.set("sha256", model.base_identity);
+  return checkpoint;
+}
+
 std::string SessionImpl::info_json() const {
   const auto& config = model_->sam->config;
   int64_t parameters = 0, trainable = 0;
@@ -79,14 +89,8 @@ std::string SessionImpl::info_json() const {
       if (item.key().compare(0, prefix.size(), prefix) == 0) trainable += item.value().numel();
     }
   }
-  io::Json checkpoint;
-  if (!model_->checkpoint_path.empty()) {
-    checkpoint.set("path", model_->checkpoint_path);
-    checkpoint.set("format", model_->format);
-    checkpoint.set("flavour", model_->flavour);
-    checkpoint.set("sha256", model_->base_identity);
-  }
   io::Json json;
+  json.set("method", "sam");
   json.set("variant", config.variant);
   json.set("imageSize", config.image_size);
   json.set("gridSize", config.grid());
@@ -98,7 +102,7 @@ std::string SessionImpl::info_json() const {
   json.set("dtype", model_->dtype == at::kBFloat16 ? "bfloat16" : "float32");
   json.set("threads", static_cast<int64_t>(threads_));
   json.set("preprocessing", sam::name_of(config.preprocessing));
-  json.set("checkpoint", std::move(checkpoint));
+  json.set("checkpoint", checkpoint_json(*model_));
   json.set("adapter", std::move(adapter));
   json.set("taskEncoder", model_->task_encoder ? model_->task_encoder->config.to_json() : io::Json());
   json.set("config", config.to_json());
@@ -212,7 +216,9 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
 
 std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progress) {
   runtime::use_threads(options.threads);
-  return std::make_shared<SessionImpl>(model::load_model(options, progress), options.threads);
+  auto model = model::load_model(options, progress);
+  if (model->baseline) return std::make_shared<BaselineSession>(std::move(model), options.threads);
+  return std::make_shared<SessionImpl>(std::move(model), options.threads);
 }
 
 }  // namespace gmiseg::engine

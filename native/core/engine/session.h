@@ -93,7 +93,7 @@ using ReportSink = std::function<void(const std::string& json_line)>;
 class Session {
  public:
   virtual ~Session() = default;
-  // JSON: variant, imageSize, gridSize, lowResSize, parameters,
+  // JSON: method, variant, imageSize, gridSize, lowResSize, parameters,
   // trainableParameters, device, dtype, threads, preprocessing,
   // checkpoint {path, sha256, format}, adapter {kind, rank, ...} | null, taskEncoder {...} | null, config.
   virtual std::string info_json() const = 0;
@@ -136,7 +136,7 @@ std::string inspect_checkpoint(const std::string& path, const Progress& progress
 std::string runtime_info_json();
 
 // Runs one suite of reference values ("sam-tiny", "lora", "pooled", "losses",
-// "resize", "sam-vit_b", "sam-vit_l") in `folder` (laid out as test/fixtures).
+// "resize", "universeg", "neuralizer", "sam-vit_b", "sam-vit_l") in `folder` (laid out as test/fixtures).
 // JSON: [{name, maxDiff, scale, tolerance, kind, pass}].
 std::string run_parity(const std::string& folder, const std::string& suite, const Progress& progress);
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/session.h"
+#include "io/json.h"
 #include "model/model.h"
 #include "support/engine.h"
 
@@ -26,6 +27,9 @@ class EmbeddingImpl : public Embedding {
   const void* const owner;  // the model it came from
   const int64_t version;    // of that model's weights
 };
+
+// {path, format, flavour, sha256}, or null for random weights.
+io::Json checkpoint_json(const model::Model& model);
 
 class SessionImpl : public Session {
  public:
@@ -52,7 +56,7 @@ class SessionImpl : public Session {
   void save(const std::string& path, const std::string& what, const Progress& progress) override;
   size_t memory_bytes() const override;
 
- private:
+ protected:
   // The embedding's own kind, checked to be of this model and its weights of today.
   const EmbeddingImpl& own(const Embedding& embedding) const;
   std::vector<support::Example> examples_of(const std::vector<TaskExample>& examples) const;
@@ -61,6 +65,22 @@ class SessionImpl : public Session {
 
   std::shared_ptr<model::Model> model_;
   int threads_;
+};
+
+// Over a baseline: pictures are its inputs, tasks by example all that it answers. Training and saving are as
+// with a SAM.
+class BaselineSession : public SessionImpl {
+ public:
+  using SessionImpl::SessionImpl;
+
+  std::string info_json() const override;
+  int64_t low_res_size() const override { return model_->image_size(); }
+  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
+  void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
+               const PredictOutput& out, const Progress& progress) override;
+  void predict_task(const Task& task, const Embedding& embedding, const PromptBatch* prompts,
+                    const TaskOutput& out, const Progress& progress) override;
+  size_t memory_bytes() const override;
 };
 
 }  // namespace gmiseg::engine

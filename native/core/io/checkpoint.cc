@@ -387,8 +387,7 @@ Checkpoint interpret_weights(const StoredWeights& stored) {
   return out;
 }
 
-Checkpoint read_checkpoint(const std::string& path) {
-  const StoredWeights stored = read_stored_weights(path);
+Checkpoint read_checkpoint(const StoredWeights& stored) {
   Checkpoint checkpoint = interpret_weights(stored);
   if (!checkpoint.tensors.empty()) return checkpoint;
   std::string first =

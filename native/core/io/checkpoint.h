@@ -59,8 +59,8 @@ StoredWeights read_stored_weights(const std::string& path);
 // malformed config, Error(kCheckpointMismatch) for a folder whose config.json does not fit.
 Checkpoint interpret_weights(const StoredWeights& stored);
 
-// Both steps, and Error(kCheckpointFormat) where the file holds no SAM.
-Checkpoint read_checkpoint(const std::string& path);
+// The same, and Error(kCheckpointFormat) where the file holds no SAM.
+Checkpoint read_checkpoint(const StoredWeights& stored);
 
 // The shapes give widths, depth, grid, window and global blocks; heads come from the
 // width of rel_pos. Fills what config.json would hold; `reason` says why it could not.

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <sstream>
 #include <unordered_map>
 
+#include "baselines/checkpoint.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -117,6 +119,10 @@ const std::string& Model::base_id() {
   return base_identity;
 }
 
+io::Json Model::config_json() const { return baseline ? baseline->config.to_json() : sam->config.to_json(); }
+
+int64_t Model::image_size() const { return baseline ? baseline->config.image_size : sam->config.image_size; }
+
 void freeze(Model& model) {
   const auto all_of = [](torch::nn::Module& module) {
     for (auto& p : module.parameters()) {
@@ -124,6 +130,10 @@ void freeze(Model& model) {
       p.mutable_grad().reset();
     }
   };
+  if (model.baseline) {
+    all_of(*model.baseline);
+    return;
+  }
   all_of(*model.sam);
   if (model.adapter) all_of(*model.adapter);
   if (model.task_encoder) all_of(*model.task_encoder);
@@ -207,6 +217,45 @@ void load_adapter(Model& model, const std::string& path) {
   ++model.version;
 }
 
+namespace {
+
+// Makes the baseline that the options name or the checkpoint holds; false where it is a SAM.
+bool load_baseline(Model& model, const LoadOptions& options, const std::optional<io::StoredWeights>& stored,
+                   const Progress& progress) {
+  std::optional<baselines::Config> given;
+  if (baselines::is_baseline(options.config)) {
+    given = options.config.front() == '{'
+                ? baselines::Config::from_json(io::Json::parse(options.config, "config"))
+                : baselines::Config::named(options.config);
+  }
+  std::optional<baselines::Stored> found;
+  if (stored && (given || options.config.empty())) found = baselines::find_baseline(*stored, given);
+  if (!given && !found) return false;
+  if (!options.adapter.empty() || options.dtype != "float32") {
+    throw Error(ErrorCode::kInvalidArg,
+                "A baseline takes no adapter and runs in float32. Leave both options out.");
+  }
+  auto config = found ? found->config : *given;
+  if (options.image_size > 0) config = config.resized(options.image_size);
+  model.baseline = baselines::make_network(config);
+  model.flavour = "random";
+  if (found) {
+    model.checkpoint_path = stored->path;
+    model.format = stored->format;
+    model.flavour = config.method;
+    assign_all(*model.baseline, "", found->tensors, stored->path, model.device, at::kFloat, progress);
+  } else {
+    model.baseline->init(options.seed);
+    move(*model.baseline, model.device, at::kFloat);
+  }
+  model.baseline->eval();
+  freeze(model);
+  progress.report("load", 1);
+  return true;
+}
+
+}  // namespace
+
 std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& progress) {
   auto model = std::make_shared<Model>();
   model->device = runtime::resolve_device(options.device);
@@ -218,6 +267,9 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
   }
   model->seed = options.seed;
   progress.report("load", 0);
+  std::optional<io::StoredWeights> stored;
+  if (!options.checkpoint.empty()) stored = io::read_stored_weights(options.checkpoint);
+  if (load_baseline(*model, options, stored, progress)) return model;
   if (options.checkpoint.empty()) {
     if (options.config.empty()) {
       throw Error(ErrorCode::kInvalidArg, "Neither a checkpoint nor a config was given. Name one of them.");
@@ -229,7 +281,8 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     move(*model->sam, model->device, model->dtype);
     model->flavour = "random";
   } else {
-    auto checkpoint = io::read_checkpoint(options.checkpoint);
+    auto checkpoint = io::read_checkpoint(*stored);
+    stored.reset();
     model->checkpoint_path = checkpoint.path;
     model->format = checkpoint.format;
     model->flavour = checkpoint.flavour;
@@ -278,12 +331,21 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
 
 void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
   torch::NoGradGuard no_grad;
-  model.sam->image_encoder->unpack();
+  if (model.sam) model.sam->image_encoder->unpack();
   io::Metadata metadata{{"format", "pt"},
                         {"gmiseg.version", GMISEG_VERSION},
                         {"gmiseg.kind", what},
-                        {"gmiseg.config", model.sam->config.to_json().dump()}};
+                        {"gmiseg.config", model.config_json().dump()}};
   if (extra != nullptr) metadata["gmiseg.training"] = extra->dump();
+  if (model.baseline) {
+    if (what != "full") {
+      throw Error(ErrorCode::kInvalidArg,
+                  "A baseline is saved as 'full'; there is no adapter to save or to merge.");
+    }
+    metadata["gmiseg.method"] = model.baseline->config.method;
+    io::write_safetensors(path, sam::named_weights(*model.baseline), metadata);
+    return;
+  }
   io::NamedTensors tensors;
   const auto add_adapter_weights = [&] {
     for (auto& [name, tensor] : sam::named_weights(*model.adapter))

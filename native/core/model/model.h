@@ -1,4 +1,4 @@
-// A SAM with its adapter, and how it comes from files and goes back to them.
+// A SAM with its adapter, or a baseline, and how it comes from files and goes back to them.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "adapter/adapter.h"
+#include "baselines/network.h"
 #include "model/load_options.h"
 #include "runtime/progress.h"
 #include "sam/sam.h"
@@ -20,6 +21,7 @@ struct Model {
   sam::Sam sam{nullptr};
   std::shared_ptr<adapter::Adapter> adapter;  // null = none
   support::TaskEncoder task_encoder{nullptr};
+  std::shared_ptr<baselines::Network> baseline;  // in the place of all three, which are null then
   c10::Device device = c10::Device(c10::kCPU);
   c10::ScalarType dtype = c10::ScalarType::Float;
   std::string checkpoint_path;  // empty for random weights
@@ -34,6 +36,9 @@ struct Model {
 
   // Identifies the base weights in adapter files; hashes the checkpoint on first use.
   const std::string& base_id();
+  // Of the SAM or of the baseline, whichever it is.
+  io::Json config_json() const;
+  int64_t image_size() const;
 };
 
 std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& progress);
@@ -51,7 +56,7 @@ void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, ui
 // was trained on another base.
 void load_adapter(Model& model, const std::string& path);
 
-// what: "adapter" | "full" | "merged". `extra` goes into the file's metadata.
+// what: "adapter" | "full" | "merged"; of a baseline "full" alone. `extra` goes into the file's metadata.
 void save_model(Model& model, const std::string& path, const std::string& what,
                 const io::Json* extra = nullptr);
 

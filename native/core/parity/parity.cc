@@ -12,6 +12,8 @@
 #include <memory>
 
 #include "adapter/adapter.h"
+#include "baselines/neuralizer.h"
+#include "baselines/universeg.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/safetensors.h"
@@ -322,6 +324,88 @@ std::vector<Row> run_resize(const std::string& folder) {
   return report.rows;
 }
 
+// An in-context network against the reference's output, whole and in parts, and what must not matter to it.
+void compare_in_context(baselines::InContext& network, const at::Tensor& target, const at::Tensor& contexts,
+                        const at::Tensor& want, Report& report, const Progress& progress) {
+  report.values("output", network.forward(target, contexts), want);
+  for (const int64_t at_once : {1, 2}) {
+    std::vector<at::Tensor> singles;
+    for (int64_t i = 0; i < target.size(0); ++i)
+      singles.push_back(network.forward_in_parts(target.slice(0, i, i + 1), contexts[i], at_once, progress));
+    report.values("output, " + std::to_string(at_once) + " contexts at once", at::cat(singles), want);
+  }
+  report.values("output, contexts in reverse", network.forward(target, contexts.flip({1})), want);
+  report.values("output, all contexts twice", network.forward(target, at::cat({contexts, contexts}, 1)),
+                want);
+}
+
+// UniverSeg with one example as it is defined, without anything that the engine saves.
+at::Tensor plain_universeg(at::Tensor u, at::Tensor v, const Tensors& w, int64_t stages) {
+  const auto conv = [&](const at::Tensor& x, const std::string& name) {
+    const auto& weight = w.at(name + ".weight");
+    const int64_t padding = weight.size(2) / 2;
+    return at::conv2d(x, weight, w.at(name + ".bias"), at::IntArrayRef{1, 1},
+                      at::IntArrayRef{padding, padding});
+  };
+  std::vector<std::pair<at::Tensor, at::Tensor>> skips;
+  for (int64_t level = 0; level < 2 * stages - 1; ++level) {
+    if (level >= stages) {
+      const auto up = [](const at::Tensor& x, const at::Tensor& skip) {
+        return at::cat({at::upsample_bilinear2d(x, {skip.size(2), skip.size(3)}, true), skip}, 1);
+      };
+      u = up(u, skips.back().first);
+      v = up(v, skips.back().second);
+      skips.pop_back();
+    }
+    const std::string name = level < stages ? "enc_blocks." + std::to_string(level)
+                                            : "dec_blocks." + std::to_string(level - stages);
+    const auto z = conv(at::cat({u, v}, 1), name + ".cross.cross_conv");
+    u = at::leaky_relu(conv(z, name + ".target.vmapped.conv"), 0.01);
+    v = at::leaky_relu(conv(z, name + ".support.vmapped.conv"), 0.01);
+    if (level + 1 >= stages) continue;
+    skips.emplace_back(u, v);
+    u = at::max_pool2d(u, {2, 2});
+    v = at::max_pool2d(v, {2, 2});
+  }
+  return conv(u, "out_conv.conv");
+}
+
+std::vector<Row> run_universeg(const std::string& folder, const Progress& progress) {
+  torch::NoGradGuard no_grad;
+  Report report;
+  const auto json = io::Json::parse(read_text(folder + "/config.json"), "config.json");
+  auto config = baselines::Config::named("universeg");
+  config.widths.clear();
+  for (const auto& width : json.at("encoder_blocks").as_array()) config.widths.push_back(width.as_int());
+  baselines::UniverSeg network(config);
+  const auto weights = load(folder + "/weights.safetensors");
+  fill(network, weights);
+  const auto cases = load(folder + "/cases.safetensors");
+  const auto& target = cases.at("target_image");
+  const auto contexts = at::cat({cases.at("support_images"), cases.at("support_labels")}, 2);
+  compare_in_context(network, target, contexts, cases.at("logits"), report, progress);
+  report.values(
+      "one context, as plain convolutions", network.forward(target, contexts.slice(1, 0, 1)),
+      plain_universeg(target, contexts.select(1, 0), weights, static_cast<int64_t>(config.widths.size())));
+  return report.rows;
+}
+
+std::vector<Row> run_neuralizer(const std::string& folder, const Progress& progress) {
+  torch::NoGradGuard no_grad;
+  Report report;
+  const auto json = io::Json::parse(read_text(folder + "/config.json"), "config.json");
+  auto config = baselines::Config::named("neuralizer");
+  config.stages = json.at("stages").as_int();
+  config.width = json.at("inner_channels").as_int();
+  config.convs = json.at("conv_layers_per_stage").as_int();
+  baselines::Neuralizer network(config);
+  fill(network, load(folder + "/weights.safetensors"));
+  const auto cases = load(folder + "/cases.safetensors");
+  const auto contexts = at::cat({cases.at("context_in"), cases.at("context_out")}, 2);
+  compare_in_context(network, cases.at("target_in"), contexts, cases.at("output"), report, progress);
+  return report.rows;
+}
+
 }  // namespace
 
 std::vector<Row> run(const std::string& folder, const std::string& suite, const Progress& progress) {
@@ -329,10 +413,13 @@ std::vector<Row> run(const std::string& folder, const std::string& suite, const 
   if (suite == "lora" || suite == "pooled") return run_adapter(folder + "/sam-tiny", suite, progress);
   if (suite == "losses") return run_losses(folder);
   if (suite == "resize") return run_resize(folder);
+  if (suite == "universeg") return run_universeg(folder + "/universeg-small", progress);
+  if (suite == "neuralizer") return run_neuralizer(folder + "/neuralizer-small", progress);
   if (suite == "sam-vit_b" || suite == "sam-vit_l") return run_full_size(folder + "/" + suite, progress);
-  throw Error(ErrorCode::kInvalidArg,
-              "There is no parity suite '" + suite +
-                  "'. Use sam-tiny, lora, pooled, losses, resize, sam-vit_b or sam-vit_l.");
+  throw Error(
+      ErrorCode::kInvalidArg,
+      "There is no parity suite '" + suite +
+          "'. Use sam-tiny, lora, pooled, losses, resize, universeg, neuralizer, sam-vit_b or sam-vit_l.");
 }
 
 }  // namespace gmiseg::parity

@@ -19,7 +19,8 @@ struct Row {
   bool pass = false;
 };
 
-// suite: "sam-tiny" | "lora" | "pooled" | "losses" | "resize" | "sam-vit_b" | "sam-vit_l".
+// suite: "sam-tiny" | "lora" | "pooled" | "losses" | "resize" | "universeg" | "neuralizer" | "sam-vit_b" |
+// "sam-vit_l".
 // `folder` holds the fixtures. Throws Error(kInvalidArg) for other suites.
 std::vector<Row> run(const std::string& folder, const std::string& suite, const Progress& progress);
 

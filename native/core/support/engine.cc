@@ -16,7 +16,7 @@ namespace gmiseg::support {
 
 namespace {
 
-constexpr const char* kEngines[] = {"learned", "training-free", "threshold", "copy"};
+constexpr const char* kEngines[] = {"learned", "training-free", "threshold", "copy", "baseline"};
 constexpr const char* kOutputs[] = {"dense", "refined", "mean"};
 constexpr uint64_t kSubsetStream = 21;
 
@@ -132,20 +132,39 @@ io::Json FitOptions::to_json() const {
   return json;
 }
 
+namespace {
+
+// Of an engine that looks through a SAM on a baseline, and the other way round.
+void check_engine(const model::Model& model, const std::string& engine) {
+  const bool baseline = engine == "baseline";
+  if (engine == "threshold" || engine == "copy" || baseline == (model.baseline != nullptr)) return;
+  throw Error(ErrorCode::kInvalidArg,
+              baseline ? "This model is no baseline, which the engine 'baseline' needs. Use another engine, "
+                         "or load a model of UniverSeg, Neuralizer, CycleGAN or a U-Net."
+                       : "This model is a baseline, which the engine '" + engine +
+                             "' cannot use. Use the engine 'baseline', or load a SAM.");
+}
+
+}  // namespace
+
 std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& examples,
                             const FitOptions& options, const Progress& progress) {
   progress.check();
+  check_engine(model, options.engine);
   if (examples.empty()) throw Error(ErrorCode::kInvalidArg, "A task needs at least one example.");
   if (options.engine == "learned") return fit_learned(model, examples, options);
   if (options.engine == "training-free") return fit_training_free(model, examples, options);
+  if (options.engine == "baseline") return fit_baseline(model, examples);
   if (options.engine == "threshold") return fit_threshold(examples);
   return fit_copy(examples);
 }
 
 std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& tensors,
                                 const FitOptions& options) {
+  check_engine(model, options.engine);
   if (options.engine == "learned") return restore_learned(model, tensors, options);
   if (options.engine == "training-free") return restore_training_free(model, tensors, options);
+  if (options.engine == "baseline") return restore_baseline(model, tensors);
   if (options.engine == "threshold") return restore_threshold(tensors);
   return restore_copy(tensors);
 }
@@ -204,6 +223,7 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
   }
   const bool learned = std::any_of(candidates.begin(), candidates.end(),
                                    [](const FitOptions& o) { return o.engine == "learned"; });
+  for (const auto& options : candidates) check_engine(model, options.engine);
   Contributions contributions;
   if (learned) contributions = contributions_of(model, examples, progress);
   std::vector<std::vector<io::Json>> results(candidates.size(), std::vector<io::Json>(examples.size()));

@@ -18,7 +18,7 @@ namespace gmiseg::support {
 
 // A picture as the engines see it.
 struct Seen {
-  sam::ImageFeatures features;  // of one image
+  sam::ImageFeatures features;  // of one image; for a baseline its input in the place of the embedding
   Maps maps;                    // empty where the model has no task encoder
   at::Tensor pixels;            // uint8 [C, H, W], as given, on the CPU
   sam::Frame frame;
@@ -39,7 +39,8 @@ struct Example {
 
 struct FitOptions {
   // "learned": the task encoder; "training-free": prototypes and prompts on any SAM;
-  // "threshold": a band of one grey or colour; "copy": the mask of the most similar example.
+  // "threshold": a band of one grey or colour; "copy": the mask of the most similar example;
+  // "baseline": the network of a baseline model.
   std::string engine = "learned";
   // Of "learned": "refined" by SAM's decoder, "dense" (before it), or the "mean" of both.
   std::string output = "mean";
@@ -56,7 +57,7 @@ struct FitOptions {
 };
 
 // The fitted state: no query changes it, and its size does not grow with the number of examples
-// (but for "copy", which is a baseline).
+// (but for "copy" and "baseline").
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -80,12 +81,14 @@ std::unique_ptr<Engine> fit_learned(model::Model& model, const std::vector<Examp
                                     const FitOptions& options);
 std::unique_ptr<Engine> fit_training_free(model::Model& model, const std::vector<Example>& examples,
                                           const FitOptions& options);
+std::unique_ptr<Engine> fit_baseline(model::Model& model, const std::vector<Example>& examples);
 std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples);
 std::unique_ptr<Engine> fit_copy(const std::vector<Example>& examples);
 std::unique_ptr<Engine> restore_learned(model::Model& model, const io::NamedTensors& tensors,
                                         const FitOptions& options);
 std::unique_ptr<Engine> restore_training_free(model::Model& model, const io::NamedTensors& tensors,
                                               const FitOptions& options);
+std::unique_ptr<Engine> restore_baseline(model::Model& model, const io::NamedTensors& tensors);
 std::unique_ptr<Engine> restore_threshold(const io::NamedTensors& tensors);
 std::unique_ptr<Engine> restore_copy(const io::NamedTensors& tensors);
 

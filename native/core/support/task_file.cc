@@ -14,7 +14,7 @@ std::string member_prefix(size_t member) { return "members." + std::to_string(me
 
 // Thresholds and copies see the picture alone: any model may load them.
 bool needs_model(const FitOptions& options) {
-  return options.engine == "learned" || options.engine == "training-free";
+  return options.engine != "threshold" && options.engine != "copy";
 }
 
 }  // namespace
@@ -26,7 +26,7 @@ void save_task(const Fitted& task, model::Model& model, const io::Json& extra, c
       tensors.emplace_back(member_prefix(i) + name, tensor);
   }
   auto description = task.describe();
-  description.set("config", model.sam->config.to_json());
+  description.set("config", model.config_json());
   io::write_safetensors(path, tensors,
                         {{kKey, description.dump()},
                          {kExtraKey, extra.dump()},
@@ -47,7 +47,7 @@ std::pair<Fitted, io::Json> load_task(model::Model& model, const std::string& pa
   out.options = FitOptions::from_json(json.at("options"));
   out.examples = json.at("examples").as_int();
   if (needs_model(out.options) &&
-      (base->second != model.base_id() || json.at("config").dump() != model.sam->config.to_json().dump())) {
+      (base->second != model.base_id() || json.at("config").dump() != model.config_json().dump())) {
     throw Error(
         ErrorCode::kCheckpointMismatch,
         path + " was made with another model (" + base->second.substr(0, 16) + "..., this one is " +

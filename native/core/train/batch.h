@@ -3,11 +3,14 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <vector>
+
 namespace gmiseg::train {
 
 struct Batch {
-  // [B, 3, S, S] float32, preprocessed and augmented. In episodes the supports of all tasks come first,
-  // [tasks * supports], then their queries, [tasks * queries], both task by task.
+  // [B, 3, S, S] float32, preprocessed and augmented; of baselines [B, 1, S, S] in [0, 1], and all of their
+  // masks of that size. In episodes the supports of all tasks come first, [tasks * supports], then their
+  // queries, [tasks * queries], both task by task.
   at::Tensor images;
   // R rows of prompts: B * promptsPerImage, or one a query.
   at::Tensor target;       // [R, 1, low, low]
@@ -18,6 +21,7 @@ struct Batch {
   at::Tensor support_masks;  // [tasks * supports, 1, low, low] in [0, 1]
   at::Tensor inside;         // [B, 1, S, S]: 1 on the picture, 0 on padding; undefined where there is none
   int64_t tasks = 0;
+  std::vector<double> draws;  // in [0, 1), for what is drawn in the forward pass
 
   template <typename Visitor>
   void each(Visitor&& visit) {

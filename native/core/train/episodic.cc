@@ -3,74 +3,16 @@
 #include <ATen/TensorOperators.h>
 #include <torch/types.h>
 
-#include <algorithm>
-#include <cmath>
-#include <optional>
-
 #include "runtime/autocast.h"
 #include "support/answer.h"
-#include "synth/task.h"
+#include "train/episodes.h"
 #include "train/losses.h"
 #include "train/objective.h"
 #include "train/prompts.h"
-#include "train/samples.h"
 
 namespace gmiseg::train {
 
 namespace {
-
-// Names of independent random streams of a run.
-enum Stream : uint64_t { kEpisodeStream = 11, kTaskStream = 12, kElementStream = 13, kValidationStream = 14 };
-
-// Validation draws its tasks from a world of its own, the same for every run.
-constexpr uint64_t kValidationWorld = 0x76616c6964;
-constexpr int64_t kSyntheticValidations = 16, kQueriesASupport = 4;
-
-struct Element {
-  at::Tensor image;  // uint8 [C, H, W]
-  at::Tensor mask;   // bool [H, W]
-};
-
-Element drawn(const synth::Task& task, uint64_t subject) {
-  const auto sample = task.subject(subject);
-  const auto bytes = [](const std::vector<uint8_t>& from, at::IntArrayRef shape) {
-    return at::from_blob(const_cast<uint8_t*>(from.data()), shape, at::kByte).clone();
-  };
-  return {bytes(sample.image, {sample.size, sample.size, sample.channels}).permute({2, 0, 1}),
-          bytes(sample.mask, {sample.size, sample.size}).ne(0)};
-}
-
-// Mirrors and quarter turns that all elements of a task share.
-struct Turn {
-  bool mirror;
-  int64_t quarters;
-  Element operator()(const Element& e) const {
-    Element out = e;
-    if (mirror) out = {out.image.flip({2}), out.mask.flip({1})};
-    if (quarters > 0) out = {at::rot90(out.image, quarters, {1, 2}), at::rot90(out.mask, quarters, {0, 1})};
-    return out;
-  }
-};
-
-// What is cut off the pictures of a task: few are square, and what pads the others to a square must be known
-// for what it is.
-struct Cut {
-  bool rows;
-  double share, place, spread;
-  static Cut drawn(runtime::Rng& rng) {
-    const bool square = rng.chance(0.5), alike = rng.chance(0.6);
-    return {rng.chance(0.5), square ? 1 : rng.uniform(0.55, 0.97), rng.uniform(0, 1), alike ? 0 : 0.1};
-  }
-  Element operator()(const Element& e, runtime::Rng& rng) const {
-    if (share == 1) return e;
-    const int64_t side = e.mask.size(0);
-    const auto length = static_cast<int64_t>(
-        std::round(static_cast<double>(side) * std::min(1.0, share * (1 + rng.uniform(-spread, spread)))));
-    const auto first = static_cast<int64_t>(place * static_cast<double>(side - length));
-    const int64_t axis = rows ? 0 : 1;
-    return {e.image.narrow(axis + 1, first, length), e.mask.narrow(axis, first, length)};
-  }
-};
 
 // The encoder's input and the frame of an element.
 struct Input {
@@ -87,6 +29,14 @@ Input input_of(const Element& element, const sam::SamConfig& config) {
   return out;
 }
 
+// Noise on the picture; padding stays what it is.
+at::Tensor noisy(const Input& input, double most, runtime::Rng& rng) {
+  auto image = input.image.clone();
+  const auto picture = sam::on_picture(image, input.frame);
+  picture.copy_(jitter(picture, most, rng));
+  return image;
+}
+
 class Episodic : public Objective {
  public:
   Episodic(model::Model& model, const TrainOptions& options, double iou_weight, const Progress& stop);
@@ -98,110 +48,30 @@ class Episodic : public Objective {
   Batch make_batch(int64_t number) const override;
   Losses forward(const Batch& batch) override;
   Validation validate() override;
-  io::Json tasks() const override { return index_ ? index_->describe() : io::Json(io::Json::Array{}); }
+  io::Json tasks() const override { return episodes_.describe(); }
 
  private:
-  std::vector<Element> draw_task(uint64_t item, int64_t count) const;
-  std::vector<Element> synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
-  std::vector<Element> real_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
-  at::Tensor jitter(const Input& input, runtime::Rng& rng) const;
   std::pair<at::Tensor, at::Tensor> validation_dice(const std::vector<Element>& supports,
                                                     const std::vector<Element>& queries);
   sam::ImageFeatures encode(const at::Tensor& images);
 
   model::Model& model_;
   const TrainOptions& options_;
-  const TrainOptions still_;  // the same without mirroring: that is the task's, not the element's
   const double iou_weight_;
   const Progress& stop_;
-  std::optional<SampleIndex> index_;
+  const Episodes episodes_;
 };
 
-TrainOptions without_flips(TrainOptions options) {
-  options.flip = 0;
-  return options;
-}
-
 Episodic::Episodic(model::Model& model, const TrainOptions& options, double iou_weight, const Progress& stop)
-    : model_(model), options_(options), still_(without_flips(options)), iou_weight_(iou_weight), stop_(stop) {
-  if (!options.data.empty()) index_.emplace(options);
-}
-
-// Elements that differ in what scanners differ in. Padding stays what it is.
-at::Tensor Episodic::jitter(const Input& input, runtime::Rng& rng) const {
-  const double deviation = rng.uniform(0, options_.noise);
-  const uint64_t seed = rng.seed();
-  if (options_.noise == 0) return input.image;
-  auto generator = at::detail::createCPUGenerator(seed);
-  auto image = input.image.clone();
-  const auto noise =
-      at::randn({1, 1, input.frame.input_height, input.frame.input_width}, generator, at::kFloat);
-  sam::on_picture(image, input.frame).add_(noise, deviation);
-  return image;
-}
-
-std::vector<Element> Episodic::synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const {
-  const synth::Task task(options_.seed, item, model_.sam->config.image_size);
-  std::vector<Element> out;
-  uint64_t subject = static_cast<uint64_t>(rng.below(1000)) * 100;
-  const auto cut = Cut::drawn(rng);
-  // An empty mask says nothing of the task: the next subject takes its place, a few times.
-  for (int64_t misses = 0; static_cast<int64_t>(out.size()) < count;) {
-    auto element = cut(drawn(task, subject++), rng);
-    if (misses < 8 && !element.mask.any().item<bool>()) {
-      ++misses;
-      continue;
-    }
-    out.push_back(std::move(element));
-  }
-  return out;
-}
-
-std::vector<Element> Episodic::real_task(uint64_t item, int64_t count, runtime::Rng& rng) const {
-  const auto& tasks = index_->train();
-  const auto& task = tasks[rng.below(static_cast<int64_t>(tasks.size()))];
-  // Shuffled, then the subjects taken in turns: queries and supports are of different ones where there are
-  // enough.
-  std::vector<size_t> order(task.samples.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  for (size_t i = order.size(); i > 1; --i)
-    std::swap(order[i - 1], order[rng.below(static_cast<int64_t>(i))]);
-  std::vector<SampleRef> chosen, rest;
-  std::vector<std::string> seen;
-  for (const size_t i : order) {
-    const auto& ref = task.samples[i];
-    const auto& subject = index_->subject(ref);
-    if (std::find(seen.begin(), seen.end(), subject) == seen.end()) {
-      seen.push_back(subject);
-      chosen.push_back(ref);
-    } else {
-      rest.push_back(ref);
-    }
-  }
-  chosen.insert(chosen.end(), rest.begin(), rest.end());
-  std::vector<Element> out;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto& ref = chosen[i % chosen.size()];
-    runtime::Rng own(options_.seed, kElementStream, (item << 8) + static_cast<uint64_t>(i));
-    const auto sample = augment({index_->image(ref), index_->labels(ref)}, ref.label, still_, own);
-    out.push_back({sample.image, sample.labels.eq(ref.label)});
-  }
-  return out;
-}
-
-std::vector<Element> Episodic::draw_task(uint64_t item, int64_t count) const {
-  runtime::Rng rng(options_.seed, kTaskStream, item);
-  const bool synthetic = !index_ || rng.chance(options_.synthetic_share);
-  const Turn turn{rng.chance(options_.flip), rng.chance(options_.flip) ? 1 + rng.below(3) : 0};
-  auto out = synthetic ? synthetic_task(item, count, rng) : real_task(item, count, rng);
-  for (auto& element : out) element = turn(element);
-  return out;
-}
+    : model_(model),
+      options_(options),
+      iou_weight_(iou_weight),
+      stop_(stop),
+      episodes_(options, model.sam->config.image_size) {}
 
 Batch Episodic::make_batch(int64_t number) const {
   const auto& config = model_.sam->config;
-  runtime::Rng rng(options_.seed, kEpisodeStream, static_cast<uint64_t>(number));
-  const int64_t supports = options_.supports[rng.below(static_cast<int64_t>(options_.supports.size()))];
+  auto [rng, supports] = episodes_.batch(number);
   const int64_t queries = options_.queries;
   const double kind = rng.uniform(0, options_.box_share + options_.points_share + options_.both_share);
   const bool with_box = kind < options_.box_share || kind >= options_.box_share + options_.points_share;
@@ -215,13 +85,13 @@ Batch Episodic::make_batch(int64_t number) const {
   bool whole = true;
   for (int64_t t = 0; t < options_.batch_size; ++t) {
     const auto item = static_cast<uint64_t>(number * options_.batch_size + t);
-    const auto elements = draw_task(item, supports + queries);
+    const auto elements = episodes_.draw(item, supports + queries);
     for (int64_t i = 0; i < supports + queries; ++i) {
       const auto& element = elements[i];
       const auto input = input_of(element, config);
       whole = whole && input.whole;
       const bool support = i < supports;
-      (support ? support_images : query_images).push_back(jitter(input, rng));
+      (support ? support_images : query_images).push_back(noisy(input, options_.noise, rng));
       (support ? support_inside : query_inside).push_back(sam::picture_share(input.frame, config));
       if (support) {
         masks.push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));
@@ -381,66 +251,12 @@ std::pair<at::Tensor, at::Tensor> Episodic::validation_dice(const std::vector<El
 Validation Episodic::validate() {
   torch::NoGradGuard no_grad;
   runtime::Autocast autocast(model_.device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
-  Validation out;
-  out.tasks = io::Json(io::Json::Object{});
-  double sum = 0;
-  const auto note = [&](const std::string& name, const std::vector<at::Tensor>& refined,
-                        const std::vector<at::Tensor>& dense) {
-    out.tasks.set(name, at::cat(refined).mean().item<double>());
-    out.tasks.set(name + " (dense)", at::cat(dense).mean().item<double>());
-  };
-  std::vector<at::Tensor> refined, dense;
-  for (int64_t t = 0; t < kSyntheticValidations; ++t) {
-    stop_.check();
-    const synth::Task task(kValidationWorld, static_cast<uint64_t>(t), model_.sam->config.image_size);
-    std::vector<Element> elements;
-    for (int64_t i = 0; i < options_.validate_supports + kQueriesASupport; ++i)
-      elements.push_back(drawn(task, static_cast<uint64_t>(i)));
-    const auto middle = elements.begin() + options_.validate_supports;
-    const auto [r, d] = validation_dice({elements.begin(), middle}, {middle, elements.end()});
-    refined.push_back(r);
-    dense.push_back(d);
-  }
-  note("synthetic", refined, dense);
-  out.samples = kSyntheticValidations * kQueriesASupport;
-  out.dice = at::cat(refined).mean().item<double>();
-  if (!index_ || index_->validation().empty()) return out;
-
-  out.samples = 0;
-  const auto& tasks = index_->validation();
-  for (size_t t = 0; t < tasks.size(); ++t) {
-    const auto& task = tasks[t];
-    const auto pool = std::find_if(index_->train().begin(), index_->train().end(),
-                                   [&](const Task& other) { return other.name == task.name; });
-    if (pool == index_->train().end()) continue;
-    const auto have = static_cast<int64_t>(task.samples.size());
-    const int64_t count =
-        std::min(have, (options_.validate_samples + static_cast<int64_t>(tasks.size()) - 1) /
-                           static_cast<int64_t>(tasks.size()));
-    refined.clear();
-    dense.clear();
-    for (int64_t first = 0; first < count; first += kQueriesASupport) {
-      stop_.check();
-      runtime::Rng rng(0, kValidationStream, (t << 32) + static_cast<uint64_t>(first));
-      std::vector<Element> supports, queries;
-      for (int64_t i = 0; i < options_.validate_supports; ++i) {
-        const auto& ref = pool->samples[rng.below(static_cast<int64_t>(pool->samples.size()))];
-        supports.push_back({index_->image(ref), index_->mask(ref)});
-      }
-      for (int64_t i = first; i < std::min(count, first + kQueriesASupport); ++i) {
-        const auto& ref = task.samples[i * have / count];
-        queries.push_back({index_->image(ref), index_->mask(ref)});
-      }
-      const auto [r, d] = validation_dice(supports, queries);
-      refined.push_back(r);
-      dense.push_back(d);
-    }
-    note(task.name, refined, dense);
-    sum += at::cat(refined).sum().item<double>();
-    out.samples += count;
-  }
-  out.dice = out.samples > 0 ? sum / static_cast<double>(out.samples) : 0;
-  return out;
+  return episodes_.validate(
+      [this](const std::vector<Element>& supports, const std::vector<Element>& queries) -> Episodes::Scores {
+        const auto [refined, dense] = validation_dice(supports, queries);
+        return {{"", refined}, {" (dense)", dense}};
+      },
+      stop_);
 }
 
 }  // namespace

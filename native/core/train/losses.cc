@@ -43,6 +43,11 @@ at::Tensor dense_loss(const at::Tensor& logits, const at::Tensor& target) {
   return cross_entropy + 1 - (2 * (p * t).sum(1) + 1) / (p.square().sum(1) + t.square().sum(1) + 1);
 }
 
+at::Tensor soft_dice_loss(const at::Tensor& logits, const at::Tensor& target) {
+  const auto p = logits.to(at::kFloat).flatten(1).sigmoid(), t = target.to(at::kFloat).flatten(1);
+  return 1 - (2 * (p * t).sum(1) + 1) / (p.square().sum(1) + t.square().sum(1) + 1);
+}
+
 at::Tensor mask_iou(const at::Tensor& logits, const at::Tensor& target) {
   const auto c = count(logits, target);
   return ratio(c.both, c.prediction + c.truth - c.both);

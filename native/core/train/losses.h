@@ -17,6 +17,9 @@ SegmentationLoss segmentation_loss(const at::Tensor& logits, const at::Tensor& t
 // network that has to find a target, not only to outline it. [B].
 at::Tensor dense_loss(const at::Tensor& logits, const at::Tensor& target);
 
+// Dice with squares in the denominator, smooth 1. [B].
+at::Tensor soft_dice_loss(const at::Tensor& logits, const at::Tensor& target);
+
 // Intersection over union of {logits > 0} and {target > .5}, [B]; 1 where both are empty.
 at::Tensor mask_iou(const at::Tensor& logits, const at::Tensor& target);
 

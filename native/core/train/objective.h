@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "io/safetensors.h"
 #include "model/model.h"
 #include "train/batch.h"
 #include "train/options.h"
@@ -30,6 +31,8 @@ class Objective {
   virtual Validation validate() = 0;
   // For the run's config.json.
   virtual io::Json tasks() const = 0;
+  // What a resumed run needs beside weights and optimiser, as views for saving and loading.
+  virtual io::NamedTensors state() const { return {}; }
 };
 
 // model, options and stop must outlive the objective. iou_weight: of the squared error of the predicted IoU.
@@ -37,5 +40,12 @@ std::unique_ptr<Objective> prompted_objective(model::Model& model, const TrainOp
                                               double iou_weight, const Progress& stop);
 std::unique_ptr<Objective> episodic_objective(model::Model& model, const TrainOptions& options,
                                               double iou_weight, const Progress& stop);
+// Of baselines: UniverSeg and Neuralizer, CycleGAN, the U-Net.
+std::unique_ptr<Objective> in_context_objective(model::Model& model, const TrainOptions& options,
+                                                const Progress& stop);
+std::unique_ptr<Objective> adversarial_objective(model::Model& model, const TrainOptions& options,
+                                                 const Progress& stop);
+std::unique_ptr<Objective> supervised_objective(model::Model& model, const TrainOptions& options,
+                                                const Progress& stop);
 
 }  // namespace gmiseg::train

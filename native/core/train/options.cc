@@ -64,11 +64,20 @@ void visit(Options& o, Visitor&& v) {
   v("reportEvery", o.report_every, 0, 1e6);
 }
 
+template <typename Options, typename Visitor>
+void visit_baseline(Options& o, Visitor&& v) {
+  v("crossEntropy", o.cross_entropy);
+  v("imageCycle", o.image_cycle);
+  v("maskCycle", o.mask_cycle);
+  v("identity", o.identity);
+  v("paired", o.paired);
+}
+
 constexpr std::pair<const char*, TargetMode> kTargets[] = {
     {"area", TargetMode::kArea}, {"nearest", TargetMode::kNearest}, {"soft", TargetMode::kSoft}};
 constexpr const char* kParts[] = {"adapter", "decoder", "prompt-encoder", "encoder", "task-encoder", "all"};
-constexpr const char* kOwnKeys[] = {"data",   "out",  "resume", "train",    "adapter",    "datasets",
-                                    "labels", "seed", "target", "supports", "taskEncoder"};
+constexpr const char* kOwnKeys[] = {"data",   "out",  "resume", "train",    "adapter",     "datasets",
+                                    "labels", "seed", "target", "supports", "taskEncoder", "baseline"};
 
 void read(const Json& json, const char* key, bool& value) {
   if (!json.is_bool()) bad(key, "must be true or false.");
@@ -116,11 +125,25 @@ bool one_of(const T& value, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* name) { return value == name; });
 }
 
+void read_baseline(const Json& json, BaselineOptions& options) {
+  if (!json.is_object()) bad("baseline", "must be an object.");
+  std::vector<std::string> known;
+  visit_baseline(options, [&](const char* key, double& value) {
+    known.emplace_back(key);
+    if (const auto* given = json.find(key)) read(*given, key, value);
+    if (!(value >= 0 && value <= 1e6)) bad(std::string("baseline.") + key, "is not between 0 and 1000000.");
+  });
+  for (const auto& [key, value] : json.as_object()) {
+    if (std::find(known.begin(), known.end(), key) == known.end())
+      bad("baseline." + key, "does not exist. See docs/baselines.md for the list.");
+  }
+}
+
 }  // namespace
 
-TrainOptions TrainOptions::from_json(const Json& json) {
+TrainOptions TrainOptions::from_json(const Json& json, const TrainOptions& defaults) {
   if (!json.is_object()) throw Error(ErrorCode::kInvalidArg, "The training options are no JSON object.");
-  TrainOptions o;
+  TrainOptions o = defaults;
   std::vector<std::string> known(std::begin(kOwnKeys), std::end(kOwnKeys));
   visit(o, [&](const char* key, auto& value, double low, double high) {
     known.emplace_back(key);
@@ -164,6 +187,10 @@ TrainOptions TrainOptions::from_json(const Json& json) {
   }
   if (const auto* v = json.find("taskEncoder"); v != nullptr && !v->is_null())
     o.task_encoder = support::TaskEncoderConfig::from_json(*v);
+  if (const auto* v = json.find("baseline"); v != nullptr && !v->is_null()) {
+    o.has_baseline = true;
+    read_baseline(*v, o.baseline);
+  }
   if (const auto* v = json.find("seed"); v != nullptr && !v->is_null()) {
     int64_t seed = 0;
     read(*v, "seed", seed);
@@ -188,8 +215,8 @@ TrainOptions TrainOptions::from_json(const Json& json) {
     if (found == std::end(kTargets)) bad("target", "must be 'area', 'nearest' or 'soft'.");
     o.target = found->second;
   }
-  if (!one_of(o.schedule, {"constant", "linear", "cosine", "poly"})) {
-    bad("schedule", "must be 'constant', 'linear', 'cosine' or 'poly'.");
+  if (!one_of(o.schedule, {"constant", "linear", "cosine", "poly", "constant-linear"})) {
+    bad("schedule", "must be 'constant', 'linear', 'cosine', 'poly' or 'constant-linear'.");
   }
   if (!one_of(o.dtype, {"float32", "bfloat16"})) bad("dtype", "must be 'float32' or 'bfloat16'.");
   if (o.box_share + o.points_share + o.both_share <= 0) bad("boxShare", "and its two fellows are all 0.");
@@ -207,6 +234,11 @@ Json TrainOptions::to_json() const {
   json.set("labels", std::move(label_values));
   json.set("supports", io::Json::Array(supports.begin(), supports.end()));
   json.set("taskEncoder", task_encoder.to_json());
+  if (has_baseline) {
+    Json own;
+    visit_baseline(baseline, [&](const char* key, double value) { own.set(key, value); });
+    json.set("baseline", std::move(own));
+  }
   json.set("seed", static_cast<int64_t>(seed));
   for (const auto& [name, mode] : kTargets) {
     if (mode == target) json.set("target", name);

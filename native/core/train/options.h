@@ -15,6 +15,15 @@ namespace gmiseg::train {
 // How a mask becomes the loss's low-resolution target.
 enum class TargetMode { kArea, kNearest, kSoft };
 
+// "baseline": of models that are no SAM.
+struct BaselineOptions {
+  double cross_entropy = 0;  // "crossEntropy": weight beside the Dice loss
+  // Of a CycleGAN. A mask cannot hold the texture of a picture: its cycle must count less.
+  double image_cycle = 2, mask_cycle = 10;  // "imageCycle", "maskCycle": picture -> mask -> picture, and back
+  double identity = 0;                      // "identity": of a domain's own, relative to its cycle
+  double paired = 100;                      // "paired": of the difference from the truth, in variant C2
+};
+
 struct TrainOptions {
   // JSON key                                      meaning, unit
   std::vector<std::string> data;  // "data": slice stores, a string or a list
@@ -37,6 +46,9 @@ struct TrainOptions {
   double prompted_weight = 0.5;   // "promptedWeight": of the same queries with clicks and boxes instead
   int64_t validate_supports = 8;  // "validateSupports"
 
+  bool has_baseline = false;  // "baseline": null or what of it differs from the defaults
+  BaselineOptions baseline;
+
   // Tasks. Every (data set, label, axis) is one; each sample draws a task first, then a slice of it.
   std::vector<std::string> datasets;  // "datasets": only these (empty = all)
   std::vector<int64_t> labels;        // "labels": only these label values (empty = all)
@@ -52,6 +64,7 @@ struct TrainOptions {
   double learning_rate = 1e-4;        // "learningRate"
   int64_t warmup = 100;               // "warmupSteps": linear from 0
   std::string schedule = "cosine";    // "schedule": "constant" | "linear" | "cosine" | "poly" (power 0.9)
+                                      // | "constant-linear" (half of the steps each)
   double final_factor = 0.01;         // "finalFactor": last learning rate / learningRate
   double beta1 = 0.9, beta2 = 0.999;  // "beta1", "beta2"
   double epsilon = 1e-8;              // "epsilon"
@@ -91,7 +104,8 @@ struct TrainOptions {
                                    // 20 on CUDA, where a look waits for the device
 
   // Throws Error(kInvalidArg) for unknown keys, wrong types and ranges.
-  static TrainOptions from_json(const io::Json& json);
+  // What is not given is as in `defaults`.
+  static TrainOptions from_json(const io::Json& json, const TrainOptions& defaults);
   // Everything that decides the result, for config.json and for resume's check; without `resume` and `out`.
   io::Json to_json() const;
 };

@@ -17,6 +17,7 @@
 #include "train/adamw.h"
 #include "train/average.h"
 #include "train/feed.h"
+#include "train/learner.h"
 #include "train/objective.h"
 #include "train/run_folder.h"
 
@@ -44,34 +45,12 @@ double learning_rate(const TrainOptions& o, int64_t step) {
   if (o.schedule == "linear") factor = 1 - t;
   if (o.schedule == "cosine") factor = 0.5 * (1 + std::cos(M_PI * t));
   if (o.schedule == "poly") factor = std::pow(1 - t, 0.9);
+  if (o.schedule == "constant-linear") {
+    // As CycleGAN's, which counts one more step than there are: the last one is not at 0 yet.
+    const double half = static_cast<double>(o.steps) / 2;
+    factor = 1 - std::max(0.0, static_cast<double>(step) + 1 - half) / (half + 1);
+  }
   return o.learning_rate * (o.final_factor + (1 - o.final_factor) * factor);
-}
-
-bool has(const std::vector<std::string>& list, const char* name) {
-  return std::find(list.begin(), list.end(), name) != list.end();
-}
-
-// What trains. Throws Error(kInvalidArg) where the model cannot train so.
-std::vector<std::string> parts_of(const TrainOptions& o, const model::Model& model) {
-  const bool adapter = o.has_adapter || model.adapter;
-  if (has(o.train, "adapter") && !adapter) {
-    throw Error(ErrorCode::kInvalidArg,
-                "The training option 'train' names 'adapter', but the model has none. "
-                "Give the option 'adapter', for example { \"kind\": \"pooled\" }.");
-  }
-  if (model.dtype == at::kBFloat16 && o.dtype == "float32") {
-    throw Error(ErrorCode::kInvalidArg,
-                "A model held in bfloat16 trains with dtype 'bfloat16' only. Load it as float32.");
-  }
-  if (!o.train.empty()) return o.train;
-  if (!adapter) return {"all"};
-  if (o.episodes) return {"adapter", "decoder", "task-encoder"};
-  return {"adapter", "decoder"};
-}
-
-double iou_weight_of(const TrainOptions& o, const std::vector<std::string>& parts) {
-  if (o.iou_weight >= 0) return o.iou_weight;
-  return has(parts, "all") ? 0.1 : 0;
 }
 
 // What one step measured, on the device until somebody looks.
@@ -87,7 +66,6 @@ class Trainer {
   std::string run();
 
  private:
-  void choose_parameters();
   void resume();
   void save_checkpoint();
   void train_step(Feed& feed);
@@ -99,9 +77,9 @@ class Trainer {
   model::Model& model_;
   const TrainOptions options_;
   const ReportSink& sink_;
-  Progress stop_;                         // polls, but reports nothing
-  const std::vector<std::string> parts_;  // what trains
+  Progress stop_;  // polls, but reports nothing
   // Before the run folder: what is wrong shows while nothing has been made or changed.
+  const std::unique_ptr<Learner> learner_;
   const std::unique_ptr<Objective> objective_;
   RunFolder folder_;
   std::unique_ptr<AdamW> optimizer_;
@@ -117,48 +95,15 @@ Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& si
       options_(std::move(options)),
       sink_(sink),
       stop_{progress.stop, {}},
-      parts_(parts_of(options_, model_)),
-      objective_((options_.episodes ? episodic_objective : prompted_objective)(
-          model_, options_, iou_weight_of(options_, parts_), stop_)),
+      learner_(learner_of(model_, options_)),
+      objective_(learner_->objective(stop_)),
       folder_(options_.out, options_.resume) {
-  choose_parameters();
-  report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
-}
-
-void Trainer::choose_parameters() {
-  if (options_.has_adapter) model::add_adapter(model_, options_.adapter, options_.seed);
-  if (options_.episodes && !model_.task_encoder) {
-    model::add_task_encoder(model_, options_.task_encoder, options_.seed);
-  }
-  std::vector<std::pair<std::string, at::Tensor>> chosen;
-  const auto take = [&](torch::nn::Module& module, const std::string& prefix, bool wanted) {
-    for (auto& item : module.named_parameters()) {
-      auto& p = item.value();
-      p.set_requires_grad(false);
-      p.mutable_grad().reset();
-      if (!wanted) continue;
-      // Small updates would vanish in bfloat16.
-      p.set_data(p.detach().to(at::kFloat).clone());
-      p.set_requires_grad(true);
-      chosen.emplace_back(prefix + item.key(), p);
-    }
-    if (wanted && prefix != "adapter." && !has(model_.trained_prefixes, prefix.c_str())) {
-      model_.trained_prefixes.push_back(prefix);
-    }
-  };
-  const bool all = has(parts_, "all");
-  take(*model_.sam->image_encoder, "image_encoder.", all || has(parts_, "encoder"));
-  take(*model_.sam->prompt_encoder, "prompt_encoder.", all || has(parts_, "prompt-encoder"));
-  take(*model_.sam->mask_decoder, "mask_decoder.", all || has(parts_, "decoder"));
-  if (model_.adapter) take(*model_.adapter, "adapter.", has(parts_, "adapter"));
-  if (model_.task_encoder) {
-    take(*model_.task_encoder, "task_encoder.", options_.episodes && (all || has(parts_, "task-encoder")));
-  }
   optimizer_ = std::make_unique<AdamW>(
-      std::move(chosen),
+      learner_->parameters(),
       AdamWOptions{options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, false});
   if (options_.average > 0)
     average_ = std::make_unique<WeightAverage>(optimizer_->parameters(), options_.average);
+  report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
 }
 
 void Trainer::report(const io::Json& json) {
@@ -184,7 +129,7 @@ void Trainer::resume() {
       }
     }
     if (found->state.get("base", "") != model_.base_id() ||
-        found->state.at("config").dump() != model_.sam->config.to_json().dump()) {
+        found->state.at("config").dump() != model_.config_json().dump()) {
       throw Error(ErrorCode::kCheckpointMismatch,
                   "The run in " + options_.out +
                       " was started from another model. "
@@ -194,6 +139,7 @@ void Trainer::resume() {
     for (const auto& [name, p] : optimizer_->parameters()) targets.emplace("weights." + name, p);
     for (const auto& [name, tensor] : optimizer_->state()) targets.emplace(name, tensor);
     if (average_) targets.insert(average_->state().begin(), average_->state().end());
+    for (const auto& [name, tensor] : objective_->state()) targets.emplace("objective." + name, tensor);
     torch::NoGradGuard no_grad;
     for (const auto& [name, tensor] : found->tensors) {
       const auto target = targets.find(name);
@@ -221,7 +167,7 @@ void Trainer::save_checkpoint() {
   RunCheckpoint checkpoint;
   checkpoint.step = step_;
   checkpoint.state.set("options", options_.to_json());
-  checkpoint.state.set("config", model_.sam->config.to_json());
+  checkpoint.state.set("config", model_.config_json());
   checkpoint.state.set("base", model_.base_id());
   checkpoint.state.set("bestValDice", best_);
   checkpoint.state.set("bestStep", best_step_);
@@ -232,6 +178,8 @@ void Trainer::save_checkpoint() {
   for (const auto& item : optimizer_->state()) checkpoint.tensors.push_back(item);
   if (average_)
     checkpoint.tensors.insert(checkpoint.tensors.end(), average_->state().begin(), average_->state().end());
+  for (const auto& [name, tensor] : objective_->state())
+    checkpoint.tensors.emplace_back("objective." + name, tensor);
   folder_.write_checkpoint(checkpoint, options_.keep_checkpoints);
 }
 
@@ -303,8 +251,7 @@ void Trainer::export_weights(const std::string& name) {
   about.set("step", step_);
   about.set("valDice", last_dice_ < 0 ? io::Json() : io::Json(last_dice_));
   about.set("options", options_.to_json());
-  const bool whole = has(model_.trained_prefixes, "image_encoder.") || !model_.adapter;
-  model::save_model(model_, folder_.file(name + ".safetensors"), whole ? "full" : "adapter", &about);
+  learner_->save(folder_.file(name + ".safetensors"), about);
 }
 
 void Trainer::validate() {
@@ -337,7 +284,7 @@ std::string Trainer::run() {
   io::Json config;
   config.set("gmiseg", GMISEG_VERSION);
   config.set("options", options_.to_json());
-  config.set("model", model_.sam->config.to_json());
+  config.set("model", model_.config_json());
   config.set("base", model_.base_id());
   int64_t trainable = 0;
   for (const auto& [name, p] : optimizer_->parameters()) trainable += p.numel();
@@ -381,8 +328,7 @@ std::string Trainer::run() {
   }
   flush();
   if (saved != step_) save_checkpoint();
-  const bool whole = has(model_.trained_prefixes, "image_encoder.") || !model_.adapter;
-  const std::string name = whole ? "model" : "adapter";
+  const std::string name = learner_->file_name();
   export_weights(name);
   if (average_) average_->swap();  // the model goes on as it was written
 
@@ -407,10 +353,11 @@ class TrainedModel {
  public:
   explicit TrainedModel(model::Model& model) : model_(model) {
     ++model_.version;
-    model_.sam->image_encoder->unpack();
+    if (model_.sam) model_.sam->image_encoder->unpack();
   }
   ~TrainedModel() {
     model::freeze(model_);
+    if (model_.baseline) return;
     for (auto& p : model_.sam->parameters()) {
       if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
     }
@@ -426,7 +373,7 @@ std::string train(model::Model& model, const io::Json& options_json, const Repor
                   const Progress& progress) {
   const TrainedModel guard(model);
   at::AutoGradMode grad(true);
-  return Trainer(model, TrainOptions::from_json(options_json), sink, progress).run();
+  return Trainer(model, TrainOptions::from_json(options_json, default_options(model)), sink, progress).run();
 }
 
 }  // namespace gmiseg::train

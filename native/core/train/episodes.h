@@ -1,0 +1,68 @@
+// Episodes: pictures of one task, drawn or from the stores, of which some are examples for the others.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "runtime/progress.h"
+#include "runtime/rng.h"
+#include "train/options.h"
+#include "train/samples.h"
+#include "train/validate.h"
+
+namespace gmiseg::synth {
+class Task;
+}
+
+namespace gmiseg::train {
+
+struct Element {
+  at::Tensor image;  // uint8 [C, H, W]
+  at::Tensor mask;   // bool [H, W]
+};
+
+class Episodes {
+ public:
+  // size: side of synthetic pictures. Without options.episodes all tasks are the stores' own. `options` must
+  // outlive the episodes.
+  Episodes(const TrainOptions& options, int64_t size);
+
+  // What is drawn for batch number `number`: the size of its support sets, and more by whoever goes on.
+  struct Batch {
+    runtime::Rng rng;
+    int64_t supports;
+  };
+  Batch batch(int64_t number) const;
+  // So many elements of the run's task number `item`, which depends on the seed alone.
+  std::vector<Element> draw(uint64_t item, int64_t count) const;
+
+  // Dice of each query, [Q], by suffixes of the task's name; the first one counts.
+  using Scores = std::vector<std::pair<std::string, at::Tensor>>;
+  using Judge =
+      std::function<Scores(const std::vector<Element>& supports, const std::vector<Element>& queries)>;
+  // In episodes 16 synthetic tasks of a world of their own, the same for every run; then the stores' split
+  // "val", with supports from "train".
+  Validation validate(const Judge& judge, const Progress& stop) const;
+
+  // The stores' tasks, for the run's config.json.
+  io::Json describe() const;
+  // Names of the stores' tasks without their axis, each once.
+  std::vector<std::string> targets() const;
+
+ private:
+  std::vector<Element> synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
+  std::vector<Element> real_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
+
+  const TrainOptions& options_;
+  const TrainOptions still_;  // the same without mirroring: that is the task's, not the element's
+  const int64_t size_;
+  std::optional<SampleIndex> index_;
+};
+
+// Elements that differ in what scanners differ in: noise of a deviation up to `most` on [1, C, H, W].
+at::Tensor jitter(at::Tensor image, double most, runtime::Rng& rng);
+
+}  // namespace gmiseg::train

@@ -1,0 +1,88 @@
+// UniverSeg and Neuralizer: a query's mask from pictures and masks of its task.
+#include "baselines/in_context.h"
+
+#include <ATen/Functions.h>
+#include <ATen/TensorOperators.h>
+#include <torch/types.h>
+
+#include "baselines/input.h"
+#include "runtime/autocast.h"
+#include "train/baseline.h"
+#include "train/episodes.h"
+#include "train/losses.h"
+
+namespace gmiseg::train {
+
+namespace {
+
+class InContextObjective : public Objective {
+ public:
+  InContextObjective(model::Model& model, const TrainOptions& options, const Progress& stop)
+      : model_(model),
+        network_(static_cast<baselines::InContext&>(*model.baseline)),
+        options_(options),
+        stop_(stop),
+        episodes_(options, model.image_size()) {}
+  const std::vector<std::string>& value_names() const override {
+    static const std::vector<std::string> names = {"diceLoss", "crossEntropy", "dice"};
+    return names;
+  }
+  Batch make_batch(int64_t number) const override;
+  Losses forward(const Batch& batch) override;
+  Validation validate() override {
+    return episodes_.validate(
+        [this](const auto& supports, const auto& queries) { return judge(model_, supports, queries, stop_); },
+        stop_);
+  }
+  io::Json tasks() const override { return episodes_.describe(); }
+
+ private:
+  model::Model& model_;
+  baselines::InContext& network_;
+  const TrainOptions& options_;
+  const Progress& stop_;
+  const Episodes episodes_;
+};
+
+Batch InContextObjective::make_batch(int64_t number) const {
+  const int64_t size = model_.image_size();
+  auto [rng, supports] = episodes_.batch(number);
+  std::vector<at::Tensor> support_images, query_images, masks, targets;
+  for (int64_t t = 0; t < options_.batch_size; ++t) {
+    const auto item = static_cast<uint64_t>(number * options_.batch_size + t);
+    const auto elements = episodes_.draw(item, supports + options_.queries);
+    for (size_t i = 0; i < elements.size(); ++i) {
+      const bool support = static_cast<int64_t>(i) < supports;
+      const auto image = baselines::picture_input(elements[i].image, size);
+      (support ? support_images : query_images).push_back(jitter(image, options_.noise, rng));
+      (support ? masks : targets).push_back(baselines::mask_input(elements[i].mask, size));
+    }
+  }
+  support_images.insert(support_images.end(), query_images.begin(), query_images.end());
+  Batch batch;
+  batch.tasks = options_.batch_size;
+  batch.images = at::cat(support_images);
+  batch.support_masks = at::cat(masks);
+  batch.target = at::cat(targets);
+  return batch;
+}
+
+Losses InContextObjective::forward(const Batch& batch) {
+  const int64_t split = batch.support_masks.size(0);
+  // Each query with the support set of its task.
+  const auto of_query = [&](const at::Tensor& x) {
+    return x.unflatten(0, {batch.tasks, -1}).repeat_interleave(options_.queries, 0);
+  };
+  const auto logits = network_.logits(batch.images.slice(0, split), of_query(batch.images.slice(0, 0, split)),
+                                      of_query(batch.support_masks));
+  return mask_loss({logits}, batch.target, options_.baseline.cross_entropy);
+}
+
+}  // namespace
+
+std::unique_ptr<Objective> in_context_objective(model::Model& model, const TrainOptions& options,
+                                                const Progress& stop) {
+  return std::make_unique<InContextObjective>(model, options, stop);
+}
+
+}  // namespace gmiseg::train

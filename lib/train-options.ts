@@ -22,6 +22,8 @@ export interface TaskEncoderOptions {
   /** Of them, those that become sparse prompts. */
   readonly tokens?: number;
   readonly blocks?: number;
+  /** Self-attention blocks over what a query has read. */
+  readonly joint?: number;
   readonly bins?: readonly number[];
   readonly values?: readonly number[];
   readonly ridge?: readonly number[];
@@ -171,6 +173,7 @@ const schema = z.strictObject({
       latents: count,
       tokens: count,
       blocks: count,
+      joint: count,
       bins: counts,
       values: counts,
       ridge: counts,

@@ -19,6 +19,7 @@ void visit(Config& c, Visitor&& v) {
   v("latents", c.latents);
   v("tokens", c.tokens);
   v("blocks", c.blocks);
+  v("joint", c.joint);
   v("bins", c.bins);
   v("values", c.values);
   v("ridge", c.ridge);

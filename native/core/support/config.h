@@ -19,6 +19,7 @@ struct TaskEncoderConfig {
   int64_t latents = 24;                        // tokens that the support set is distilled into
   int64_t tokens = 4;                          // of them, made into sparse prompts of the mask decoder
   int64_t blocks = 2;                          // cross-attention blocks of a query
+  int64_t joint = 3;                           // self-attention blocks over what a query has read
   std::vector<int64_t> bins = {32, 48, 64};    // soft-histogram bins a scale
   std::vector<int64_t> values = {8, 12, 16};   // mask-conditioned channels a scale
   std::vector<int64_t> ridge = {24, 32, 48};   // features of the closed-form classifier a scale

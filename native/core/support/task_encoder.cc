@@ -15,6 +15,8 @@ namespace {
 constexpr double kEpsilon = 1e-4;
 // Penalty of the ridge fit at the start of training; features are in [-1, 1].
 constexpr double kPenalty = 0.02;
+// Places a side that the memory keeps: however large the input, the state stays small.
+constexpr int64_t kPlaces = 16;
 
 at::Tensor pooled(const at::Tensor& x, const at::Tensor& like) {
   if (x.size(2) == like.size(2) && x.size(3) == like.size(3)) return x;
@@ -70,9 +72,9 @@ Contributions join(const std::vector<Contributions>& parts) {
 
 ConvBlockImpl::ConvBlockImpl(int64_t in, int64_t out) {
   conv0_ = register_module("conv0", sam::Conv2d(in, out, 3, 1, 1, true));
-  norm0_ = register_module("norm0", sam::LayerNorm2d(out));
+  norm0_ = register_module("norm0", sam::LayerNorm2d(out, sam::kSteadyEps));
   conv1_ = register_module("conv1", sam::Conv2d(out, out, 3, 1, 1, true));
-  norm1_ = register_module("norm1", sam::LayerNorm2d(out));
+  norm1_ = register_module("norm1", sam::LayerNorm2d(out, sam::kSteadyEps));
   skip_ = register_module("skip", sam::Conv2d(in, out, 1, 1, 0, true));
 }
 at::Tensor ConvBlockImpl::forward(const at::Tensor& x) {
@@ -91,7 +93,13 @@ at::Tensor ReadBlockImpl::forward(const at::Tensor& x, const at::Tensor& query_p
                                   const at::Tensor& values) {
   auto query = norm0_->forward(x);
   if (query_pe.defined()) query = query + query_pe;
-  const auto y = x + attention_->forward(query, keys, values);
+  return digest(x + attention_->forward(query, keys, values));
+}
+at::Tensor ReadBlockImpl::forward(const at::Tensor& x, const at::Tensor& pe) {
+  const auto normed = norm0_->forward(x), placed = normed + pe;
+  return digest(x + attention_->forward(placed, placed, normed));
+}
+at::Tensor ReadBlockImpl::digest(const at::Tensor& y) {
   return y + lin1_->forward(at::relu(lin0_->forward(norm1_->forward(y))));
 }
 
@@ -131,6 +139,10 @@ TaskEncoderImpl::TaskEncoderImpl(const TaskEncoderConfig& config, const sam::Sam
   token_out_ = register_module("token_out", sam::Linear(dim, dim));
   // What a query reads at a scale: the histogram's values and mass, the location map, the ridge classifier.
   const auto reads = [&](size_t i) { return 2 * config.values[i] + 4; };
+  fuse_ = register_module("fuse", sam::Linear(reads(0) + reads(1) + reads(2), dim));
+  auto joint = register_module("joint", std::make_shared<torch::nn::Module>());
+  for (int64_t i = 0; i < config.joint; ++i)
+    joint_.push_back(joint->register_module(std::to_string(i), ReadBlock(dim, config.heads)));
   auto up = register_module("up", std::make_shared<torch::nn::Module>());
   for (size_t i = 0; i < kScales; ++i) {
     const int64_t above = i + 1 < kScales ? config.widths[i + 1] : dim;
@@ -228,13 +240,13 @@ TaskState TaskEncoderImpl::combine(const Contributions& supports, int64_t tasks)
   auto z = latents_->weight.to(supports.keys.scalar_type()).unsqueeze(0).expand({tasks, -1, -1});
   const auto keys = all(supports.keys), values = all(supports.values);
   for (auto& block : distill_) z = block->forward(z, {}, keys, values);
-  // Mean tokens of 2 x 2 cells: what lies where on average.
+  // What lies where on average.
   const int64_t cells = supports.keys.size(1);
   const auto grid = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(cells))));
   const auto place = [&](const at::Tensor& x) {
     const auto map =
         x.view({tasks, per_task, cells, dim}).mean(1).transpose(1, 2).reshape({tasks, dim, grid, grid});
-    return tokens_of(grid % 2 == 0 ? at::avg_pool2d(map, {2, 2}) : map);
+    return tokens_of(grid > kPlaces ? at::adaptive_avg_pool2d(map, {kPlaces, kPlaces}) : map);
   };
   out.keys = at::cat({z, place(supports.keys).to(z.scalar_type())}, 1);
   out.values = at::cat({z, place(supports.values).to(z.scalar_type())}, 1);
@@ -266,15 +278,22 @@ DensePrediction TaskEncoderImpl::predict(const Maps& queries, const TaskState& s
   const auto pe = tokens_of(positions.to(x.scalar_type()));
   const auto keys = repeated(state.keys, count), values = repeated(state.values, count);
   for (auto& block : attend_) x = block->forward(x, pe, keys, values);
+  std::vector<at::Tensor> reads, summary;
+  for (size_t i = 0; i < scales_.size(); ++i) {
+    reads.push_back(read(scales_[i], state.scales[i], queries, i).to(x.scalar_type()));
+    summary.push_back(tokens_of(pooled(reads.back(), coarse)));
+  }
+  // Many places look like the target; which of them is it? They look at each other to tell.
+  x = x + fuse_->forward(at::cat(summary, 2));
+  for (auto& block : joint_) x = block->forward(x, pe);
   x = x.transpose(1, 2).reshape({rows, -1, h, w}).contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = scales_.size(); i-- > 0;) {
     const auto& f = queries.features[i];
-    const auto reads = read(scales_[i], state.scales[i], queries, i).to(x.scalar_type());
     if (i + 1 < scales_.size()) {
       x = at::upsample_bilinear2d(x, {f.size(2), f.size(3)}, false);
-      x = at::cat({x, f.to(x.scalar_type()), reads}, 1);
+      x = at::cat({x, f.to(x.scalar_type()), reads[i]}, 1);
     } else {
-      x = at::cat({x, reads}, 1);
+      x = at::cat({x, reads[i]}, 1);
     }
     x = up_[i]->forward(x.contiguous(at::MemoryFormat::ChannelsLast));
   }

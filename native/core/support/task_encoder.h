@@ -66,14 +66,19 @@ class ConvBlockImpl : public torch::nn::Module {
 };
 TORCH_MODULE(ConvBlock);
 
-// Pre-norm cross-attention and MLP, both residual.
+// Pre-norm attention and MLP, both residual.
 class ReadBlockImpl : public torch::nn::Module {
  public:
   ReadBlockImpl(int64_t dim, int64_t heads);
+  // To the tokens themselves.
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& pe);
+  // To a memory.
   at::Tensor forward(const at::Tensor& x, const at::Tensor& query_pe, const at::Tensor& keys,
                      const at::Tensor& values);
 
  private:
+  at::Tensor digest(const at::Tensor& y);
+
   sam::LayerNorm norm0_{nullptr}, norm1_{nullptr};
   sam::DecoderAttention attention_{nullptr};
   sam::Linear lin0_{nullptr}, lin1_{nullptr};
@@ -107,8 +112,8 @@ class TaskEncoderImpl : public torch::nn::Module {
   sam::Stem side_stem_{nullptr};
   sam::Conv2d token_proj_{nullptr}, mask_patch_{nullptr};
   sam::Embedding latents_{nullptr};
-  std::vector<ReadBlock> distill_, attend_;
-  sam::Linear token_out_{nullptr};
+  std::vector<ReadBlock> distill_, attend_, joint_;
+  sam::Linear fuse_{nullptr}, token_out_{nullptr};
   std::vector<ConvBlock> up_;
   sam::Conv2d head_{nullptr};
 };

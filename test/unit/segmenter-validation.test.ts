@@ -296,6 +296,7 @@ t.test('every training option of the native side can be said, and none that it d
     adapter: null,
     supports: [1],
     taskEncoder: null,
+    baseline: null,
   };
   for (const key of known) {
     if (key === 'data' || key === 'out') continue;

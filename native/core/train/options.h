@@ -15,13 +15,13 @@ namespace gmiseg::train {
 // How a mask becomes the loss's low-resolution target.
 enum class TargetMode { kArea, kNearest, kSoft };
 
-// "baseline": of models that are no SAM.
+// Of models that are no SAM. The keys are crossEntropy, imageCycle, maskCycle, identity and paired.
 struct BaselineOptions {
-  double cross_entropy = 0;  // "crossEntropy": weight beside the Dice loss
+  double cross_entropy = 0;  // weight beside the Dice loss
   // Of a CycleGAN. A mask cannot hold the texture of a picture: its cycle must count less.
-  double image_cycle = 2, mask_cycle = 10;  // "imageCycle", "maskCycle": picture -> mask -> picture, and back
-  double identity = 0;                      // "identity": of a domain's own, relative to its cycle
-  double paired = 100;                      // "paired": of the difference from the truth, in variant C2
+  double image_cycle = 2, mask_cycle = 10;  // picture -> mask -> picture, and back
+  double identity = 0;                      // of a domain's own, relative to its cycle
+  double paired = 100;                      // of the difference from the truth, in variant C2
 };
 
 struct TrainOptions {

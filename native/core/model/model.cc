@@ -329,23 +329,38 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
   return model;
 }
 
-void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
+namespace {
+
+void save_baseline(const Model& model, const std::string& path, const std::string& what,
+                   const io::Json* extra) {
+  if (what != "full") {
+    throw Error(ErrorCode::kInvalidArg,
+                "A baseline is saved as 'full'; there is no adapter to save or to merge.");
+  }
   torch::NoGradGuard no_grad;
   if (model.sam) model.sam->image_encoder->unpack();
   io::Metadata metadata{{"format", "pt"},
                         {"gmiseg.version", GMISEG_VERSION},
                         {"gmiseg.kind", what},
+                        {"gmiseg.method", model.baseline->config.method},
                         {"gmiseg.config", model.config_json().dump()}};
   if (extra != nullptr) metadata["gmiseg.training"] = extra->dump();
+  io::write_safetensors(path, sam::named_weights(*model.baseline), metadata);
+}
+
+}  // namespace
+
+void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
   if (model.baseline) {
-    if (what != "full") {
-      throw Error(ErrorCode::kInvalidArg,
-                  "A baseline is saved as 'full'; there is no adapter to save or to merge.");
-    }
-    metadata["gmiseg.method"] = model.baseline->config.method;
-    io::write_safetensors(path, sam::named_weights(*model.baseline), metadata);
+    save_baseline(model, path, what, extra);
     return;
   }
+  torch::NoGradGuard no_grad;
+  io::Metadata metadata{{"format", "pt"},
+                        {"gmiseg.version", GMISEG_VERSION},
+                        {"gmiseg.kind", what},
+                        {"gmiseg.config", model.sam->config.to_json().dump()}};
+  if (extra != nullptr) metadata["gmiseg.training"] = extra->dump();
   io::NamedTensors tensors;
   const auto add_adapter_weights = [&] {
     for (auto& [name, tensor] : sam::named_weights(*model.adapter))

@@ -338,7 +338,6 @@ void save_baseline(const Model& model, const std::string& path, const std::strin
                 "A baseline is saved as 'full'; there is no adapter to save or to merge.");
   }
   torch::NoGradGuard no_grad;
-  if (model.sam) model.sam->image_encoder->unpack();
   io::Metadata metadata{{"format", "pt"},
                         {"gmiseg.version", GMISEG_VERSION},
                         {"gmiseg.kind", what},
@@ -356,6 +355,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
     return;
   }
   torch::NoGradGuard no_grad;
+  model.sam->image_encoder->unpack();
   io::Metadata metadata{{"format", "pt"},
                         {"gmiseg.version", GMISEG_VERSION},
                         {"gmiseg.kind", what},

@@ -204,7 +204,8 @@ try {
     pool: pool.length,
     draws,
     seed: Number(values.seed),
-    model: segmenter.info,
+    // Without its path, which is this machine's own.
+    model: { ...segmenter.info, checkpoint: null },
     rows,
     boxesFromTruth: distribution(boxed),
     recipes: runs

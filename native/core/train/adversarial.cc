@@ -25,18 +25,15 @@ void set_training(torch::nn::Module& module, bool on) {
   for (auto& p : module.parameters()) p.set_requires_grad(on);
 }
 
-class Adversarial : public Objective {
+class Adversarial : public BaselineObjective {
  public:
   Adversarial(model::Model& model, const TrainOptions& options, const Progress& stop)
-      : model_(model),
+      : BaselineObjective(model, options, stop),
         network_(static_cast<baselines::CycleGan&>(*model.baseline)),
-        options_(options),
-        stop_(stop),
-        pool_(options, model.image_size()),
         fake_masks_(model.image_size(), model.device),
         fake_images_(model.image_size(), model.device) {
     const auto& variant = model.baseline->config.variant;
-    if (variant != "C3") require_one_target(pool_, "CycleGAN's variant " + variant);
+    if (variant != "C3") require_one_target(episodes_, "CycleGAN's variant " + variant);
   }
   const std::vector<std::string>& value_names() const override {
     static const std::vector<std::string> names = {"adversarial", "cycle",         "identity",
@@ -45,12 +42,6 @@ class Adversarial : public Objective {
   }
   Batch make_batch(int64_t number) const override;
   Losses forward(const Batch& batch) override;
-  Validation validate() override {
-    return pool_.validate(
-        [this](const auto& supports, const auto& queries) { return judge(model_, supports, queries, stop_); },
-        stop_);
-  }
-  io::Json tasks() const override { return pool_.describe(); }
   io::NamedTensors state() const override {
     auto out = fake_masks_.state("fake_masks.");
     for (auto& item : fake_images_.state("fake_images.")) out.push_back(std::move(item));
@@ -58,11 +49,7 @@ class Adversarial : public Objective {
   }
 
  private:
-  model::Model& model_;
   baselines::CycleGan& network_;
-  const TrainOptions& options_;
-  const Progress& stop_;
-  const Episodes pool_;
   baselines::ImagePool fake_masks_, fake_images_;
 };
 
@@ -70,12 +57,12 @@ class Adversarial : public Objective {
 // can be helped.
 Batch Adversarial::make_batch(int64_t number) const {
   const int64_t size = model_.image_size();
-  auto rng = pool_.batch(number).rng;
+  auto rng = episodes_.batch(number).rng;
   const bool paired = model_.baseline->config.variant == "C2";
   std::vector<at::Tensor> images, own, masks;
   Batch batch;
   for (int64_t i = 0; i < options_.batch_size; ++i) {
-    const auto two = pool_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 2);
+    const auto two = episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 2);
     images.push_back(jitter(baselines::picture_input(two[0].image, size), options_.noise, rng));
     own.push_back(baselines::mask_input(two[0].mask, size));
     const auto other = baselines::mask_input(two[1].mask, size);

@@ -31,6 +31,9 @@ Losses mask_loss(const std::vector<at::Tensor>& logits, const at::Tensor& target
   return out;
 }
 
+namespace {
+
+// Dice of a baseline's answers at the pictures' own resolution.
 Episodes::Scores judge(model::Model& model, const std::vector<Element>& supports,
                        const std::vector<Element>& queries, const Progress& stop) {
   const int64_t size = model.image_size();
@@ -52,6 +55,17 @@ Episodes::Scores judge(model::Model& model, const std::vector<Element>& supports
     dice.push_back(mask_dice(probability - 0.5, mask.unsqueeze(0).unsqueeze(0).to(at::kFloat)));
   }
   return {{"", at::cat(dice)}};
+}
+
+}  // namespace
+
+BaselineObjective::BaselineObjective(model::Model& model, const TrainOptions& options, const Progress& stop)
+    : model_(model), options_(options), episodes_(options, model.image_size()), stop_(stop) {}
+
+Validation BaselineObjective::validate() {
+  return episodes_.validate(
+      [this](const auto& supports, const auto& queries) { return judge(model_, supports, queries, stop_); },
+      stop_);
 }
 
 void require_one_target(const Episodes& episodes, const std::string& who) {

@@ -15,9 +15,21 @@ namespace gmiseg::train {
 // finest answer's Dice. Logits [B, 1, s, s], target [B, 1, S, S].
 Losses mask_loss(const std::vector<at::Tensor>& logits, const at::Tensor& target, double cross_entropy);
 
-// Dice of a baseline's answers at the pictures' own resolution.
-Episodes::Scores judge(model::Model& model, const std::vector<Element>& supports,
-                       const std::vector<Element>& queries, const Progress& stop);
+// Draws its batches from episodes, and is judged by the same.
+class BaselineObjective : public Objective {
+ public:
+  BaselineObjective(model::Model& model, const TrainOptions& options, const Progress& stop);
+  Validation validate() override;
+  io::Json tasks() const override { return episodes_.describe(); }
+
+ protected:
+  model::Model& model_;
+  const TrainOptions& options_;
+  const Episodes episodes_;
+
+ private:
+  const Progress& stop_;
+};
 
 // The one task of the stores. Throws Error(kInvalidArg) where there are several.
 void require_one_target(const Episodes& episodes, const std::string& who);

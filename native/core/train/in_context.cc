@@ -15,33 +15,20 @@ namespace gmiseg::train {
 
 namespace {
 
-class InContextObjective : public Objective {
+class InContextObjective : public BaselineObjective {
  public:
   InContextObjective(model::Model& model, const TrainOptions& options, const Progress& stop)
-      : model_(model),
-        network_(static_cast<baselines::InContext&>(*model.baseline)),
-        options_(options),
-        stop_(stop),
-        episodes_(options, model.image_size()) {}
+      : BaselineObjective(model, options, stop),
+        network_(static_cast<baselines::InContext&>(*model.baseline)) {}
   const std::vector<std::string>& value_names() const override {
     static const std::vector<std::string> names = {"diceLoss", "crossEntropy", "dice"};
     return names;
   }
   Batch make_batch(int64_t number) const override;
   Losses forward(const Batch& batch) override;
-  Validation validate() override {
-    return episodes_.validate(
-        [this](const auto& supports, const auto& queries) { return judge(model_, supports, queries, stop_); },
-        stop_);
-  }
-  io::Json tasks() const override { return episodes_.describe(); }
 
  private:
-  model::Model& model_;
   baselines::InContext& network_;
-  const TrainOptions& options_;
-  const Progress& stop_;
-  const Episodes episodes_;
 };
 
 Batch InContextObjective::make_batch(int64_t number) const {

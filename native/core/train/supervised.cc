@@ -10,21 +10,21 @@ namespace gmiseg::train {
 
 namespace {
 
-class Supervised : public Objective {
+class Supervised : public BaselineObjective {
  public:
   Supervised(model::Model& model, const TrainOptions& options, const Progress& stop)
-      : model_(model), options_(options), stop_(stop), pool_(options, model.image_size()) {
-    require_one_target(pool_, "A U-Net");
+      : BaselineObjective(model, options, stop) {
+    require_one_target(episodes_, "A U-Net");
   }
   const std::vector<std::string>& value_names() const override {
     static const std::vector<std::string> names = {"diceLoss", "crossEntropy", "dice"};
     return names;
   }
   Batch make_batch(int64_t number) const override {
-    auto rng = pool_.batch(number).rng;
+    auto rng = episodes_.batch(number).rng;
     std::vector<at::Tensor> images, targets;
     for (int64_t i = 0; i < options_.batch_size; ++i) {
-      const auto one = pool_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1).front();
+      const auto one = episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1).front();
       const auto image = baselines::picture_input(one.image, model_.image_size());
       images.push_back(jitter(image, options_.noise, rng));
       targets.push_back(baselines::mask_input(one.mask, model_.image_size()));
@@ -38,18 +38,6 @@ class Supervised : public Objective {
     auto& network = static_cast<baselines::UNet&>(*model_.baseline);
     return mask_loss(network.forward(batch.images), batch.target, options_.baseline.cross_entropy);
   }
-  Validation validate() override {
-    return pool_.validate(
-        [this](const auto& supports, const auto& queries) { return judge(model_, supports, queries, stop_); },
-        stop_);
-  }
-  io::Json tasks() const override { return pool_.describe(); }
-
- private:
-  model::Model& model_;
-  const TrainOptions& options_;
-  const Progress& stop_;
-  const Episodes pool_;
 };
 
 }  // namespace

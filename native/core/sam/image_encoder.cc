@@ -184,9 +184,6 @@ MlpBlockImpl::MlpBlockImpl(int64_t dim, int64_t hidden) {
 at::Tensor MlpBlockImpl::forward(const at::Tensor& x, const at::Tensor& other) {
   return lin2_->forward_add(lin1_->forward_gelu(x), other);
 }
-void MlpBlockImpl::pack(bool packed) {
-  for (auto* layer : {&lin1_, &lin2_}) packed ? (*layer)->pack() : (*layer)->unpack();
-}
 
 BlockImpl::BlockImpl(const SamConfig& config, int64_t index) : index_(index) {
   const int64_t window = config.is_global(index) ? 0 : config.window_size;
@@ -200,10 +197,6 @@ BlockImpl::BlockImpl(const SamConfig& config, int64_t index) : index_(index) {
 at::Tensor BlockImpl::forward(const at::Tensor& x, QvBypass* bypass) {
   const auto y = attn->forward(norm1_->forward(x), x, index_, bypass);
   return mlp_->forward(norm2_->forward(y), y);
-}
-void BlockImpl::pack(bool packed) {
-  for (auto* layer : {&attn->qkv, &attn->proj}) packed ? (*layer)->pack() : (*layer)->unpack();
-  mlp_->pack(packed);
 }
 
 StemImpl::StemImpl(const SamConfig& config) {
@@ -258,14 +251,14 @@ ImageEncoderImpl::ImageEncoderImpl(const SamConfig& config) {
 }
 
 void ImageEncoderImpl::pack() {
-  if (packed_) return;
-  for (auto& block : blocks) block->pack(true);
-  packed_ = true;
+  for (const auto& module : modules(/*include_self=*/false)) {
+    if (auto* linear = module->as<Linear>()) linear->pack();
+  }
 }
 void ImageEncoderImpl::unpack() {
-  if (!packed_) return;
-  for (auto& block : blocks) block->pack(false);
-  packed_ = false;
+  for (const auto& module : modules(/*include_self=*/false)) {
+    if (auto* linear = module->as<Linear>()) linear->unpack();
+  }
 }
 
 ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOptions& options,

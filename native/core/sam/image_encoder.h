@@ -45,7 +45,6 @@ class MlpBlockImpl : public torch::nn::Module {
  public:
   MlpBlockImpl(int64_t dim, int64_t hidden);
   at::Tensor forward(const at::Tensor& x, const at::Tensor& other);  // added to `other`
-  void pack(bool packed);
 
  private:
   Linear lin1_{nullptr}, lin2_{nullptr};
@@ -56,7 +55,6 @@ class BlockImpl : public torch::nn::Module {
  public:
   BlockImpl(const SamConfig& config, int64_t index);
   at::Tensor forward(const at::Tensor& x, QvBypass* bypass);  // [B, H, W, D] -> same
-  void pack(bool packed);
 
   Attention attn{nullptr};
 
@@ -103,8 +101,8 @@ class ImageEncoderImpl : public torch::nn::Module {
   // [B, 3, S, S] preprocessed pixels. Polls `progress` between blocks.
   ImageFeatures forward(const at::Tensor& image, const EncodeOptions& options, const Progress& progress);
 
-  // Weights of the blocks laid out for inference on the CPU, see Linear::pack. Whoever reads, changes or
-  // trains them unpacks first.
+  // Weights of all linear layers laid out for inference on the CPU, see Linear::pack. Whoever reads, changes
+  // or trains them unpacks first.
   void pack();
   void unpack();
 
@@ -116,7 +114,6 @@ class ImageEncoderImpl : public torch::nn::Module {
   Conv2d patch_proj_{nullptr};
   Conv2d neck0_{nullptr}, neck2_{nullptr};
   LayerNorm2d neck1_{nullptr}, neck3_{nullptr};
-  bool packed_ = false;
 };
 TORCH_MODULE(ImageEncoder);
 

@@ -111,14 +111,12 @@ template <typename T>
 struct Layout;
 template <>
 struct Layout<float> {
-  static constexpr bool kPaired = false;
   static constexpr int64_t kRows = 1;
   static int64_t at(int64_t k, int64_t n, int64_t ld) { return k * ld + n; }
   static void write(const float* x, int64_t n, float by, float* out) { scale_to_float(x, n, by, out); }
 };
 template <>
 struct Layout<at::BFloat16> {
-  static constexpr bool kPaired = true;
   static constexpr int64_t kRows = 2;
   static int64_t at(int64_t k, int64_t n, int64_t ld) { return (k / 2 * ld + n) * 2 + k % 2; }
   static void write(const float* x, int64_t n, float by, at::BFloat16* out) {
@@ -129,7 +127,7 @@ struct Layout<at::BFloat16> {
 template <typename T>
 void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, float* c,
              int64_t ldc, bool add) {
-  blas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, Layout<T>::kPaired);
+  blas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, Layout<T>::kRows == 2);
 }
 
 // Sizes of a call.
@@ -140,6 +138,9 @@ struct Shape {
   int64_t heads, d;
   int64_t keys() const { return window_h * window_w; }
 };
+
+// Columns that the table of n tokens a side takes.
+int64_t table_ld(int64_t n) { return round_up(2 * n - 1, kLanes); }
 
 // [2 n - 1, d] -> its rows in reverse as columns: entry (c, j) belongs to the offset n - 1 - j of query to
 // key.
@@ -170,7 +171,9 @@ struct Scratch {
         scores(size(kQueries * score_ld)),
         logits(size(score_ld + kLanes)),
         soft(size(std::max(score_ld + kLanes, kQueries))),
-        sums(size(kQueries * s.d)) {}
+        sums(size(kQueries * s.d)),
+        bias_h(size(kQueries * table_ld(s.window_h) + kLanes)),
+        bias_w(size(kQueries * table_ld(s.window_w) + kLanes)) {}
   static size_t size(int64_t n) { return static_cast<size_t>(n); }
   // Grid rows of keys at a time. Pairs of keys stay together.
   static int64_t rows_of(const Shape& s) {
@@ -194,8 +197,8 @@ class Kernel {
         padding_(padding),
         pad_(padding_.const_data_ptr<T>()),
         to_(out.mutable_data_ptr<T>()),
-        ld_h_(round_up(2 * shape.window_h - 1, kLanes)),
-        ld_w_(round_up(2 * shape.window_w - 1, kLanes)),
+        ld_h_(table_ld(shape.window_h)),
+        ld_w_(table_ld(shape.window_w)),
         table_h_(reversed<T>(table_h, ld_h_)),
         table_w_(reversed<T>(table_w, ld_w_)),
         scale_(1.0F / std::sqrt(static_cast<float>(shape.d))) {}
@@ -258,8 +261,6 @@ class Kernel {
   void answer(Scratch<T>& own, const std::vector<std::pair<int64_t, int64_t>>& block) const {
     const auto& s = shape_;
     const auto m = static_cast<int64_t>(block.size());
-    own.bias_h.resize(index(m * ld_h_ + kLanes));
-    own.bias_w.resize(index(m * ld_w_ + kLanes));
     product(m, ld_h_, s.d, own.queries.data(), s.d, table_h_.data(), ld_h_, own.bias_h.data(), ld_h_, false);
     product(m, ld_w_, s.d, own.queries.data(), s.d, table_w_.data(), ld_w_, own.bias_w.data(), ld_w_, false);
     float highest[kQueries], sum[kQueries] = {};
@@ -306,7 +307,7 @@ void run_all(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor&
                    [&](int64_t begin, int64_t end) {
                      Scratch<T> own(shape);
                      for (int64_t unit = begin; unit < end; ++unit) kernel.run(unit, own);
-                     blas::brgemm_release(Layout<T>::kPaired);
+                     blas::brgemm_release(Layout<T>::kRows == 2);
                    });
 }
 

@@ -1,12 +1,11 @@
 #include "metrics/distance.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <limits>
 #include <numeric>
-
-#include "runtime/parallel.h"
 
 namespace gmiseg::metrics {
 namespace {
@@ -167,10 +166,10 @@ std::vector<double> distances(const Grid& grid, const PointSet& points, const Po
   std::vector<double> out(queries.x.size(), kFar);
   if (points.x.empty()) return out;
   const int64_t blocks = (grid.size[0] + kWidth - 1) / kWidth;
-  std::atomic<int64_t> next{0};
-  runtime::on_threads(runtime::threads_for(grid.voxels(), kGrain), [&] {
+  const int64_t grain = std::max<int64_t>(1, kGrain * blocks / grid.voxels());
+  at::parallel_for(0, blocks, grain, [&](int64_t begin, int64_t end) {
     Block block(grid, points, queries);
-    for (int64_t i = next++; i < blocks; i = next++) {
+    for (int64_t i = begin; i < end; ++i) {
       progress.check();
       block.run(i * kWidth, out.data());
     }

@@ -17,6 +17,7 @@ const { values } = parseArgs({
 });
 const dist = (/** @type {string} */ file) => import(new URL(`../dist/${file}`, import.meta.url).href);
 const { resolveModel } = await dist('cli/resolve-model.js');
+const { distribution } = await dist('metrics.js');
 const { Segmenter } = await dist('segmenter.js');
 const { synthesize } = await dist('synthesize.js');
 
@@ -27,9 +28,6 @@ const segmenter = await Segmenter.load({
   imageSize: size,
   ...(values.threads ? { threads: Number(values.threads) } : {}),
 });
-const median = (/** @type {number[]} */ list) =>
-  /** @type {number} */ ([...list].sort((a, b) => a - b)[Math.floor(list.length / 2)]);
-
 const most = Math.max(...sizes);
 const queries = Number(values.queries);
 const task = await synthesize({ seed: 1, size, count: most + queries });
@@ -57,7 +55,7 @@ for (const n of sizes) {
   await defined.save(file);
   const bytes = (await stat(file)).size;
   console.log(
-    `| ${n} | ${define.toFixed(0)} | ${(define / n).toFixed(0)} | ${median(times).toFixed(0)} | ${(bytes / 1024).toFixed(0)} |`,
+    `| ${n} | ${define.toFixed(0)} | ${(define / n).toFixed(0)} | ${distribution(times).median.toFixed(0)} | ${(bytes / 1024).toFixed(0)} |`,
   );
   defined.close();
 }

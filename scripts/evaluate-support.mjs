@@ -39,8 +39,9 @@ if (!data || labels.length === 0 || !labels.every((label) => label >= 0)) {
 }
 
 const dist = (/** @type {string} */ file) => import(new URL(`../dist/${file}`, import.meta.url).href);
-const { Random } = await dist('dataset/random.js');
 const { SliceStore } = await dist('dataset/slice-store.js');
+const { drawSupports, halves, pixelsWith } = await dist('experiment/draws.js');
+const { evenly } = await dist('task/fit.js');
 const { tightBox } = await dist('dataset/prompts-from-mask.js');
 const { distribution, overlap } = await dist('metrics.js');
 const { contactSheet } = await dist('image/index.js');
@@ -61,7 +62,7 @@ const segmenter = await Segmenter.load({
 const entries = store.slices.filter(
   (/** @type {any} */ entry) =>
     (values.dataset === undefined || entry.dataset === values.dataset) &&
-    labels.reduce((sum, label) => sum + pixelsOf(entry, label), 0) >= Number(values['min-area']),
+    pixelsWith(entry, labels) >= Number(values['min-area']),
 );
 const [pool, queries] = /** @type {[any[], any[]]} */ (
   values.halves
@@ -71,28 +72,6 @@ const [pool, queries] = /** @type {[any[], any[]]} */ (
 if (pool.length === 0 || queries.length === 0) {
   console.error(`${data}: ${pool.length} slices to draw supports from and ${queries.length} queries`);
   process.exit(1);
-}
-
-/** @param {any} entry @param {number} label */
-function pixelsOf({ labels: counts, width, height }, label) {
-  if (label > 0) return counts[label] ?? 0;
-  return Object.values(counts).reduce((rest, count) => rest - Number(count), width * height);
-}
-
-/** @param {any[]} all */
-function halves(all) {
-  const sorted = [...all].sort((a, b) => a.index - b.index);
-  const middle = Math.floor(sorted.length / 2);
-  return [sorted.slice(0, middle), sorted.slice(middle)];
-}
-
-/**
- * @param {readonly any[]} all
- * @param {number} most
- */
-function evenly(all, most) {
-  if (all.length <= most) return [...all];
-  return Array.from({ length: most }, (_, at) => all[Math.floor(((at + 0.5) * all.length) / most)]);
 }
 
 /** @type {Map<any, Promise<Slice>>} */
@@ -115,20 +94,6 @@ function slice(entry) {
   return /** @type {Promise<Slice>} */ (found);
 }
 
-/**
- * `count` of the pool: of subjects that have not been drawn yet, while there are any.
- * @param {number} count
- * @param {number} draw
- */
-function drawSupports(count, draw) {
-  const random = new Random(1000 * (Number(values.seed) + 1) + draw);
-  const shuffled = random.shuffle([...pool]);
-  const seen = new Set();
-  const first = shuffled.filter((/** @type {any} */ { subject }) => !seen.has(subject) && seen.add(subject));
-  const rest = shuffled.filter((/** @type {any} */ entry) => !first.includes(entry));
-  return [...first, ...rest].slice(0, count);
-}
-
 const asked = evenly(queries, Number(values.most));
 const engines = values.engines.split(',');
 const sizes = [...new Set(values.n.split(',').map((n) => Math.min(Number(n), pool.length)))];
@@ -143,7 +108,9 @@ try {
   let done = 0;
   for (const n of sizes) {
     for (let draw = 0; draw < draws; draw++) {
-      const supports = await Promise.all(drawSupports(n, draw).map(slice));
+      const supports = await Promise.all(
+        drawSupports(pool, n, { seed: Number(values.seed), draw }).map(slice),
+      );
       for (const engine of engines) {
         const task = await segmenter.defineTask(
           supports.map(({ image, mask, entry }, at) => ({

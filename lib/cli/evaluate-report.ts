@@ -2,6 +2,7 @@ import type { Estimate, LevelSummary } from '../evaluation/aggregate.js';
 import type { PairedTest, TaskComparison } from '../evaluation/compare.js';
 import type { Metric } from '../evaluation/scores.js';
 import type { Summary } from '../evaluation/summary.js';
+import { textTable } from './text-table.js';
 
 /** The metrics that people see, with their digits; files have all of them. */
 const SHOWN: readonly (readonly [metric: Metric, name: string, digits: number])[] = [
@@ -24,7 +25,7 @@ export function describeSummary(summary: Summary): string {
   if (several) rows.push(['mean of the data sets', ...levelCells(all), '']);
   const against = summary.against;
   return [
-    table(head, rows),
+    textTable([head, ...rows]),
     `Means over subjects with 95 % intervals (bootstrap); distances in ${units}, NSD at ${summary.tolerance} ${units}. Empty masks: both = agreement, one = 0 and the image's diagonal.`,
     ...(against === undefined ? [] : ['', comparisonText(against.predictions, against.comparison, several)]),
   ].join('\n');
@@ -70,7 +71,7 @@ function comparisonText(
   );
   return [
     `Difference to ${predictions}, paired by subject (above 0: --pred has the larger number):`,
-    table(['task', 'metric', 'pairs', 'difference', 'p (bootstrap)', 'p (Wilcoxon)'], rows),
+    textTable([['task', 'metric', 'pairs', 'difference', 'p (bootstrap)', 'p (Wilcoxon)'], ...rows]),
   ].join('\n');
 }
 
@@ -81,14 +82,4 @@ function testCells(test: PairedTest, digits: number): string[] {
     test.p === null ? '-' : test.p.toPrecision(2),
     `${test.wilcoxon.p.toPrecision(2)} (${test.wilcoxon.method})`,
   ];
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)));
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)))
-      .join('  ')
-      .trimEnd();
-  return [line(head), ...rows.map(line)].join('\n');
 }

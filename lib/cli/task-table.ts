@@ -1,5 +1,9 @@
 import type { LabelReport, TaskReport } from '../task/check.js';
 import type { TaskInfo } from '../task.js';
+import { textTable } from './text-table.js';
+
+/** Text in the last column, below a label's headline. */
+const TABLE = { indent: '  ', lastLeft: true };
 
 /** A task's report for people. */
 export function reportText(report: TaskReport): string {
@@ -26,7 +30,7 @@ function labelText(label: LabelReport): string {
   return [
     `${label.name} (label ${label.value}${place}): ${expected}`,
     `  by ${label.recipe}`,
-    table(['example', 'Dice', 'mask', 'predicted', ''], rows),
+    textTable([['example', 'Dice', 'mask', 'predicted', ''], ...rows], TABLE),
     ...(curve === '' ? [] : [`  Dice by number of examples   ${curve}`]),
     ...label.advice.map((line) => `  ${line}`),
   ].join('\n');
@@ -45,26 +49,18 @@ export function infoText(info: TaskInfo): string {
       ...(trials.length === 0
         ? ['  taken without a trial: nothing was left to choose, or no example could be left out']
         : [
-            table(
-              ['tried', 'Dice', 'left out'],
-              trials.map((trial) => [
-                trial.recipe,
-                trial.dice === null ? '-' : trial.dice.toFixed(3),
-                String(trial.examples),
-              ]),
+            textTable(
+              [
+                ['tried', 'Dice', 'left out'],
+                ...trials.map((trial) => [
+                  trial.recipe,
+                  trial.dice === null ? '-' : trial.dice.toFixed(3),
+                  String(trial.examples),
+                ]),
+              ],
+              TABLE,
             ),
           ]),
     ]),
   ].join('\n');
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `  ${cells
-      .map((cell, at) =>
-        at === 0 || at === cells.length - 1 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!),
-      )
-      .join('  ')}`.trimEnd();
-  return [line(head), ...rows.map(line)].join('\n');
 }

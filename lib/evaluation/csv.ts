@@ -1,3 +1,4 @@
+import { csvField } from '../csv.js';
 import type { ScoreRow } from './evaluate-folders.js';
 import { metricsOf } from './summary.js';
 
@@ -19,11 +20,6 @@ export function scoresCsv(rows: readonly ScoreRow[]): string {
   }));
   const head = Object.keys(lines[0] ?? {});
   return [head, ...lines.map((line) => Object.values(line))]
-    .map((cells) => `${cells.map((cell) => quoted(String(cell))).join(',')}\n`)
+    .map((cells) => `${cells.map((cell) => csvField(String(cell))).join(',')}\n`)
     .join('');
-}
-
-/** As RFC 4180 wants it. */
-function quoted(text: string): string {
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

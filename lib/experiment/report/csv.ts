@@ -1,3 +1,4 @@
+import { csvField } from '../../csv.js';
 import type { Cell } from './content.js';
 
 /** RFC 4180 with a header; numbers in full, nothing for null and what is no number. */
@@ -7,6 +8,5 @@ export function csv(columns: readonly string[], rows: readonly (readonly Cell[])
 
 function field(cell: Cell): string {
   if (cell === null || (typeof cell === 'number' && !Number.isFinite(cell))) return '';
-  const text = String(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  return csvField(String(cell));
 }

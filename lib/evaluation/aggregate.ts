@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.js';
 import { bootstrapInterval, type Interval } from '../statistics/bootstrap.js';
 import { mean } from '../statistics/mean.js';
 import type { ScoreRow } from './evaluate-folders.js';
@@ -60,17 +61,6 @@ export function tasksOf(rows: readonly ScoreRow[]): ScoreRow[][] {
 
 export function subjectsOf(rows: readonly ScoreRow[]): ScoreRow[][] {
   return groupBy(rows, ({ dataset, subject }) => JSON.stringify([dataset, subject]));
-}
-
-/** Groups in the order in which they first come. */
-export function groupBy<T>(items: readonly T[], key: (item: T) => string): T[][] {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group === undefined) groups.set(key(item), [item]);
-    else group.push(item);
-  }
-  return [...groups.values()];
 }
 
 export function eachMetric<T>(of: (metric: Metric) => T): Record<Metric, T> {

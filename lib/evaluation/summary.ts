@@ -1,5 +1,6 @@
+import { groupBy } from '../group-by.js';
 import { mean } from '../statistics/mean.js';
-import { type Aggregate, aggregate, groupBy } from './aggregate.js';
+import { type Aggregate, aggregate } from './aggregate.js';
 import { compare, type TaskComparison } from './compare.js';
 import { CONVENTIONS } from './conventions.js';
 import type { FoldersEvaluation, ScoreRow } from './evaluate-folders.js';

@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.js';
 import { distribution } from '../metrics.js';
 import { byDataSet } from './grouping.js';
 import type { MethodInstance } from './method-instance.js';
@@ -83,13 +84,11 @@ export class Results {
 /** A unit's score: mean over the images of each subject, then over subjects. */
 export function scoreOf(result: UnitResult | undefined, metric: string): number {
   if (result === undefined) return Number.NaN;
-  const bySubject = new Map<string, number[]>();
-  for (const { subject, scores } of result.queries) {
-    const own = bySubject.get(subject) ?? [];
-    bySubject.set(subject, own);
-    own.push(scores[metric] ?? Number.NaN);
-  }
-  return distribution([...bySubject.values()].map((values) => distribution(values).mean)).mean;
+  const bySubject = groupBy(result.queries, ({ subject }) => subject);
+  const means = bySubject.map(
+    (queries) => distribution(queries.map(({ scores }) => scores[metric] ?? Number.NaN)).mean,
+  );
+  return distribution(means).mean;
 }
 
 /** NaN, which stands for what is missing, is left out. */

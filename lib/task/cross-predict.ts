@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.js';
 import { askLabel, Query } from './ask.js';
 import { binaryMask, type PreparedExample } from './example.js';
 import { fitLabel } from './fit.js';
@@ -60,13 +61,8 @@ const BLOCKS = 4;
  * slices, because a slice is no test for a task that has seen the next one.
  */
 export function groupsOf(examples: readonly PreparedExample[]): PreparedExample[][] {
-  const groups = new Map<string, PreparedExample[]>();
-  for (const example of examples) {
-    const group = groups.get(example.group);
-    if (group === undefined) groups.set(example.group, [example]);
-    else group.push(example);
-  }
-  if (groups.size !== 1 || examples.length < 2) return [...groups.values()];
+  const groups = groupBy(examples, ({ group }) => group);
+  if (groups.length !== 1 || examples.length < 2) return groups;
   const ordered = [...examples].sort((a, b) => (a.index ?? 0) - (b.index ?? 0));
   const blocks = Math.min(BLOCKS, ordered.length);
   return Array.from({ length: blocks }, (_, at) =>

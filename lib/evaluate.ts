@@ -1,6 +1,6 @@
 import { Cancellation } from './cancellation.js';
 import { callSite } from './errors.js';
-import { isFile, loadLabels, sharedGrid } from './evaluation/load-masks.js';
+import { isFile, loadLabels } from './evaluation/load-masks.js';
 import { type Scores, scoreObjects } from './evaluation/scores.js';
 import type { MaskInput } from './task/example.js';
 import { invalid, requireBoolean, requireInteger, requireKeys, requireSignal } from './validate.js';
@@ -66,18 +66,13 @@ export async function evaluate(
     let actual = loadLabels(truth, 'truth', files, signal);
     if (predicted instanceof Promise || actual instanceof Promise)
       [predicted, actual] = await Promise.all([predicted, actual]);
-    const grid = sharedGrid(predicted, actual, {
-      ignoreGeometry,
-      ...(spacing === undefined ? {} : { spacing }),
-    });
     const single = labels.length > 1 ? labels.map((label) => [label]) : [];
     const objects = [labels, ...single];
     const [all, ...each] = await scoreObjects(
-      predicted.data,
-      actual.data,
-      grid,
+      predicted,
+      actual,
       objects,
-      tolerance,
+      { tolerance, ignoreGeometry, ...(spacing === undefined ? {} : { spacing }) },
       cancellation,
       site,
     );

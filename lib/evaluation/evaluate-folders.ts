@@ -3,7 +3,7 @@ import { Cancellation } from '../cancellation.js';
 import { callSite, GmisegError } from '../errors.js';
 import { type CaseGroup, type CaseTable, groupOf } from './case-groups.js';
 import { chooseLabels, type LabelChoice, type Renaming, renamed, valuesIn } from './choose-labels.js';
-import { type LoadedLabels, readLabels, sharedGrid } from './load-masks.js';
+import { type LoadedLabels, readLabels } from './load-masks.js';
 import { type FilePair, type PairedFolders, pairFolders } from './pair-files.js';
 import { type Scores, scoreObjects } from './scores.js';
 
@@ -75,13 +75,11 @@ export async function evaluateFolders(options: EvaluateFoldersOptions): Promise<
       const actual = rename(await readLabels(first.truth, signal), choice.truth);
       for (const [folder, pair] of all.entries()) {
         const predicted = rename(await readLabels(pair.prediction, signal), choice.predictions[folder]!);
-        const grid = sharedGrid(predicted, actual, options);
         const found = await scoreObjects(
-          predicted.data,
-          actual.data,
-          grid,
+          predicted,
+          actual,
           objects,
-          tolerance,
+          { ...options, tolerance },
           cancellation,
           site,
         );

@@ -3,6 +3,7 @@ import type { Cancellation } from '../cancellation.js';
 import { type CallSite, GmisegError } from '../errors.js';
 import { native } from '../native.js';
 import { runJob } from '../run-job.js';
+import { type GridOptions, type LoadedLabels, sharedGrid } from './load-masks.js';
 import type { MaskGrid } from './mask-grid.js';
 
 /** Which of the two masks are empty. */
@@ -85,19 +86,22 @@ interface NativeScores extends Record<Metric, number> {
 
 export type LabelData = Uint8Array | Uint16Array | Int32Array;
 
-/** Scores objects of two label maps on one grid, in the order of `objects`: see NativeEvaluateRequest. */
+/**
+ * Scores objects of two label maps on the grid that they share, in the order of `objects`: see NativeEvaluateRequest.
+ * @throws GmisegError ERR_SHAPE, ERR_DATASET where they share none
+ */
 export async function scoreObjects(
-  prediction: LabelData,
-  truth: LabelData,
-  grid: MaskGrid,
+  prediction: LoadedLabels,
+  truth: LoadedLabels,
   objects: readonly (readonly number[])[],
-  tolerance: number,
+  { tolerance, ...geometry }: GridOptions & { readonly tolerance: number },
   cancellation: Cancellation,
   site: CallSite,
 ): Promise<Scores[]> {
+  const grid = sharedGrid(prediction, truth, geometry);
   const request: NativeEvaluateRequest = {
-    prediction,
-    truth,
+    prediction: prediction.data,
+    truth: truth.data,
     shape: [...grid.shape],
     spacing: [...grid.spacing],
     objects: objects.map((labels) => [...labels]),

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
+import type { LoadOptions } from '../load-options.js';
 import { writeFileAtomically } from './write-file.js';
 
 /** The file of a run folder that says what the run's model was loaded from. */
@@ -28,7 +29,19 @@ const configSchema = z.looseObject({
 export type RunConfig = z.infer<typeof configSchema>;
 
 /** Notes beside a run what its model was loaded from. */
-export async function writeRunSource(folder: string, source: RunSource): Promise<void> {
+export async function writeRunSource(
+  folder: string,
+  { checkpoint, adapter, imageSize }: Pick<LoadOptions, 'checkpoint' | 'adapter' | 'imageSize'>,
+  seed: number,
+): Promise<void> {
+  const absolute = (file: string | URL | undefined): string | null =>
+    file === undefined ? null : path.resolve(String(file));
+  const source: RunSource = {
+    checkpoint: absolute(checkpoint),
+    adapter: absolute(adapter),
+    ...(imageSize === undefined ? {} : { imageSize }),
+    seed,
+  };
   await writeFileAtomically(path.join(folder, RUN_SOURCE), `${JSON.stringify(source, null, 2)}\n`);
 }
 

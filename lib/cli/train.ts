@@ -108,7 +108,8 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const { dtype: _dtype, ...runtime } = flags;
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
-    if (plan.fresh) await noteSource(flags, plan);
+    // The native side only knows the hash of what a new run starts from.
+    if (plan.fresh) await writeRunSource(flags.out, plan.source, flags.seed ?? 0);
     const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
     const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
     const training = segmenter.train(plan.data, options);
@@ -289,18 +290,6 @@ function others(settings: readonly string[]): Partial<TrainOptions> {
       return [setting.slice(0, at), value];
     }),
   );
-}
-
-/** Writes down what a new run starts from; the native side only knows the hash of it. */
-async function noteSource(flags: TrainFlags, { source }: TrainPlan): Promise<void> {
-  const absolute = (file: ModelSource['checkpoint']): string | null =>
-    file === undefined ? null : path.resolve(String(file));
-  await writeRunSource(flags.out, {
-    checkpoint: absolute(source.checkpoint),
-    adapter: absolute(source.adapter),
-    ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
-    seed: flags.seed ?? 0,
-  });
 }
 
 /** Shows the reports as they come; Ctrl-C stops between two steps, after a checkpoint. */

@@ -1,14 +1,11 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { lock } from 'proper-lockfile';
+import { exists } from '../dataset/layouts/files.js';
 import { GmisegError } from '../errors.js';
 
 /** Milliseconds after which the claim of a killed process counts for nothing. */
 const STALE = 15_000;
-
-export async function exists(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => null)) !== null;
-}
 
 /**
  * Does work whose outcome is the file `done` once, whatever the number of processes that want it.

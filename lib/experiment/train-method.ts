@@ -2,10 +2,11 @@ import path from 'node:path';
 import { z } from 'zod';
 import { writeRunSource } from '../cli/run-files.js';
 import { writeFileAtomically } from '../cli/write-file.js';
+import { exists } from '../dataset/layouts/files.js';
 import type { LoadOptions } from '../load-options.js';
 import { Segmenter } from '../segmenter.js';
 import { trainOptionsJson } from '../train-options.js';
-import { exists, once } from './claim.js';
+import { once } from './claim.js';
 import type { DataSets } from './data-sets.js';
 import { loadChoice } from './load-choice.js';
 import type { MethodInstance, TrainingPlan } from './method-instance.js';
@@ -57,7 +58,8 @@ export async function ensureTrained(
     // Held in float32 whatever predictions use: small updates need more than bfloat16.
     const segmenter = await Segmenter.load({ ...source, ...context.runtime });
     try {
-      await noteSource(folder, source, plan);
+      // So that `gmiseg predict --model` takes the folder, as that of any training.
+      await writeRunSource(folder, source, plan.options.seed ?? 0);
       const options = trainOptions(plan, data);
       const training = segmenter.train(
         plan.data.map((name) => data.folder(name)),
@@ -100,18 +102,6 @@ export async function ensureTrained(
 function trainOptions({ data: names, options }: TrainingPlan, data: DataSets): TrainingPlan['options'] {
   if (names.length === 0 || names.every((name) => data.names(name) === null)) return options;
   return { datasets: names.flatMap((name) => data.names(name) ?? data.contents(name)), ...options };
-}
-
-/** So that `gmiseg predict --model` takes the folder, as that of any training. */
-async function noteSource(folder: string, source: LoadOptions, { options }: TrainingPlan): Promise<void> {
-  const absolute = (file: string | URL | undefined): string | null =>
-    file === undefined ? null : path.resolve(String(file));
-  await writeRunSource(folder, {
-    checkpoint: absolute(source.checkpoint),
-    adapter: absolute(source.adapter),
-    ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
-    seed: options.seed ?? 0,
-  });
 }
 
 /** The trained model, to be loaded. */

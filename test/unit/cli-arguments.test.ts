@@ -182,19 +182,14 @@ t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of a
     message: /--adapter/,
   });
   await t.rejects(resolveModel({ model: at('none') }), { code: 'ERR_CHECKPOINT_NOT_FOUND' });
-  await writeRunSource(at('adapter'), { checkpoint: null, adapter: null, seed: 5 });
+  await writeRunSource(at('adapter'), {}, 5);
   t.same(await readRunSource(at('adapter')), { checkpoint: null, adapter: null, seed: 5 });
   const adapter = at('adapter/adapter.safetensors');
   t.same(await resolveModel({ model: at('adapter') }), { config: { embed_dim: 64 }, seed: 5, adapter });
-  await writeRunSource(at('adapter'), { checkpoint: at('model.pth'), adapter: null, seed: 0 });
+  await writeRunSource(at('adapter'), { checkpoint: at('model.pth') }, 0);
   t.same(await resolveModel({ model: at('adapter') }), { checkpoint: at('model.pth'), adapter });
   t.same(await runBase(at('adapter')), { checkpoint: at('model.pth') });
-  await writeRunSource(at('adapter'), {
-    checkpoint: at('model.pth'),
-    adapter: null,
-    imageSize: 128,
-    seed: 0,
-  });
+  await writeRunSource(at('adapter'), { checkpoint: at('model.pth'), imageSize: 128 }, 0);
   t.same(await runBase(at('adapter')), { checkpoint: at('model.pth'), imageSize: 128 });
   await writeFile(at('adapter/source.json'), '{"checkpoint": 3}');
   await t.rejects(runBase(at('adapter')), { code: 'ERR_CHECKPOINT_FORMAT' });

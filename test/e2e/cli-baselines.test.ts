@@ -1,26 +1,16 @@
 /** gmiseg train --method, and what its models are good for. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { encode as encodePng } from 'fast-png';
 import t from 'tap';
 import { readImage } from '../../lib/image/index.js';
 import { FIXTURES } from '../helpers/checkpoints.js';
 import { gmiseg } from '../helpers/cli.js';
 import { writeDiscStore } from '../helpers/disc-store.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
-import { discs, type Scene } from '../helpers/tasks.js';
+import { writeScenes } from '../helpers/support-folder.js';
+import { discs } from '../helpers/tasks.js';
 
 const RUNTIME = ['--device', 'cpu', '--threads', '1'];
 const QUICK = ['--steps', '2', '--batch', '1', '--set', 'validateEvery=0', '--set', 'validateSamples=0'];
-
-async function writeScenes(folder: string, scenes: readonly Scene[]): Promise<void> {
-  await mkdir(path.join(folder, 'images'), { recursive: true });
-  await mkdir(path.join(folder, 'masks'), { recursive: true });
-  for (const [at, { image, mask }] of scenes.entries()) {
-    await writeFile(path.join(folder, 'images', `case${at}.png`), encodePng(image));
-    await writeFile(path.join(folder, 'masks', `case${at}.png`), encodePng({ ...mask, channels: 1 }));
-  }
-}
 
 t.test('train in episodes, resume, look at it, define a task, predict', async (t) => {
   const root = t.testdir();

@@ -7,19 +7,11 @@ import { readImage, readVolume } from '../../lib/image/index.js';
 import { overlap } from '../../lib/metrics.js';
 import { gmiseg } from '../helpers/cli.js';
 import { TINY_WEIGHTS } from '../helpers/models.js';
+import { writeScenes } from '../helpers/support-folder.js';
 import { discs, type Scene, scene } from '../helpers/tasks.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
 const MODEL = ['--model', TINY_WEIGHTS, '--device', 'cpu', '--threads', '1'];
-
-async function writeScenes(folder: string, scenes: readonly Scene[]): Promise<void> {
-  await mkdir(path.join(folder, 'images'), { recursive: true });
-  await mkdir(path.join(folder, 'masks'), { recursive: true });
-  for (const [at, { image, mask }] of scenes.entries()) {
-    await writeFile(path.join(folder, 'images', `case${at}.png`), encodePng(image));
-    await writeFile(path.join(folder, 'masks', `case${at}.png`), encodePng({ ...mask, channels: 1 }));
-  }
-}
 
 async function folders(t: Test): Promise<{ root: string; support: string; queries: string }> {
   const root = t.testdir();

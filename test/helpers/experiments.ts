@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SliceStoreWriter } from '../../lib/dataset/slice-store-writer.js';
 import type { SplitName } from '../../lib/dataset/split.js';
+import { writeDrawnStore } from './drawn-store.js';
 import { TINY_WEIGHTS } from './models.js';
 import { scene } from './tasks.js';
 
@@ -9,16 +9,8 @@ const SPLITS: readonly SplitName[] = ['train', 'train', 'test', 'val', 'train', 
 
 /** A slice store of bright (label 1) and dark discs (label 2), two slices of each of six subjects. */
 export async function writeDiscStore(folder: string, { dataset = 'discs', shift = 0 } = {}): Promise<string> {
-  const writer = await SliceStoreWriter.create(folder);
-  writer.describe(
-    dataset,
-    new Map([
-      [1, 'bright disc'],
-      [2, 'dark disc'],
-    ]),
-  );
-  for (const [number, split] of SPLITS.entries()) {
-    for (const index of [0, 1]) {
+  const slices = SPLITS.flatMap((split, number) =>
+    [0, 1].map((index) => {
       const at = number + 6 * index + shift;
       const { image, mask } = scene(
         [
@@ -27,35 +19,22 @@ export async function writeDiscStore(folder: string, { dataset = 'discs', shift 
         ],
         { seed: at },
       );
-      const count = (label: number): number => mask.data.filter((value) => value === label).length;
-      await writer.add({
-        dataset,
+      return {
         subject: `p${number}`,
-        axis: 2,
         index,
-        spacing: [1, 1],
         height: image.height,
         width: image.width,
-        channels: 1,
-        modality: 'drawn',
         split,
-        labels: new Map([
-          [1, count(1)],
-          [2, count(2)],
-        ]),
         image: image.data,
         mask: mask.data,
-      });
-    }
-  }
-  await writer.finish({
-    command: 'test',
-    created: '2020-01-01T00:00:00.000Z',
-    gmiseg: '0.0.0',
-    source: 'drawn',
-    options: {},
-  });
-  return folder;
+      };
+    }),
+  );
+  const names = new Map([
+    [1, 'bright disc'],
+    [2, 'dark disc'],
+  ]);
+  return await writeDrawnStore(folder, dataset, names, slices);
 }
 
 /** A method that needs no training: reference weights with prototypes and prompts. */

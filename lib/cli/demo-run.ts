@@ -11,6 +11,7 @@ import { synthesize } from '../synthesize.js';
 import type { CommandContext } from './context.js';
 import { loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
+import { textTable } from './text-table.js';
 
 export interface DemoFlags extends RuntimeFlags, ModelFlags {
   out: string;
@@ -209,11 +210,7 @@ function tableOf(results: readonly TriedTask[]): string {
       ...columns.map((column) => distribution(dice[column] ?? []).mean.toFixed(3)),
     ]),
   ];
-  const widths = rows[0]!.map((_, at) => Math.max(...rows.map((row) => row[at]!.length)));
-  const lines = rows.map((row) =>
-    row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!))).join('  '),
-  );
-  return `Mean Dice against the truth (${results[0]!.dice['from examples']!.length} pictures each)\n${lines.map((line) => `  ${line}`).join('\n')}`;
+  return `Mean Dice against the truth (${results[0]!.dice['from examples']!.length} pictures each)\n${textTable(rows, { indent: '  ' })}`;
 }
 
 async function tryTask(

@@ -47,7 +47,7 @@ export interface SegmenterInfo {
   readonly checkpoint: { readonly path: string; readonly sha256: string; readonly format: string } | null;
   readonly adapter: { readonly kind: string; readonly [key: string]: unknown } | null;
   /** What defines tasks best; null for a model without one, such as SAM itself. */
-  readonly taskEncoder: Readonly<Record<string, unknown>> | null;
+  readonly taskEncoder: Readonly<{ sizes?: readonly number[] } & Record<string, unknown>> | null;
   readonly config: ModelConfig | BaselineConfig;
 }
 

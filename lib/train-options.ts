@@ -63,6 +63,8 @@ export interface TrainOptions {
   readonly taskEncoder?: TaskEncoderOptions | null;
   /** Sizes of the support set, one drawn a batch. */
   readonly supports?: readonly number[];
+  /** Sides of the encoder's input in pixels, one drawn a step; the model's own alone if left out. */
+  readonly imageSizes?: readonly number[];
   /** Queries of each task. */
   readonly queries?: number;
   /** Share of the tasks that are synthetic, where there are data sets. */
@@ -183,6 +185,7 @@ const schema = z.strictObject({
     .nullable()
     .optional(),
   supports: counts,
+  imageSizes: counts,
   queries: count,
   syntheticShare: number,
   denseWeight: number,

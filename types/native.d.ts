@@ -115,7 +115,8 @@ export interface NativeSession {
   /** JSON, see engine/session.h */
   info(): string;
   readonly lowResSize: number;
-  encode(image: NativeImage): NativeJob<NativeEmbedding>;
+  /** `side`: of the encoder's input; 0 or missing: the model's own */
+  encode(image: NativeImage, side?: number): NativeJob<NativeEmbedding>;
   predict(
     embedding: NativeEmbedding,
     prompts: NativePrompts,

@@ -24,7 +24,7 @@ import { planResults, type WorkItem } from './result-paths.js';
 import { readSupport } from './support-folder.js';
 import { openTask } from './task.js';
 import { FIT_FLAGS } from './task-flags.js';
-import { UsageError } from './usage-error.js';
+import { flagOf, UsageError } from './usage-error.js';
 
 const SHEET_SLICES = 12;
 /** The largest standard deviation of values between 0 and 1: white on an uncertainty picture. */
@@ -51,14 +51,13 @@ export function checkTaskFlags(flags: PredictFlags): void {
   }
   for (const name of ['mask', 'prompts', 'boxFrom', 'slice', 'multimask'] as const) {
     if (flags[name] === undefined) continue;
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    throw new UsageError(`--${flag} does not go with --support and --task; they segment without it.`);
+    throw new UsageError(`${flagOf(name)} does not go with --support and --task; they segment without it.`);
   }
   if (flags.task === undefined) return;
   for (const name of [...FIT_FLAGS, 'label', 'window'] as const) {
     if (flags[name] === undefined) continue;
     throw new UsageError(
-      `--${name} is settled when a task is defined, and --task ${flags.task} is; give it to gmiseg task define, or use --support.`,
+      `${flagOf(name)} is settled when a task is defined, and --task ${flags.task} is; give it to gmiseg task define, or use --support.`,
     );
   }
 }

@@ -6,7 +6,7 @@ import type { PredictFlags } from './predict-flags.js';
 import { objectsOf, type PromptFile, readPromptFile } from './prompt-plan.js';
 import type { WorkItem } from './result-paths.js';
 import { FIT_FLAGS } from './task-flags.js';
-import { UsageError } from './usage-error.js';
+import { flagOf, UsageError } from './usage-error.js';
 
 /** Where prompts come from. */
 export interface PromptSource {
@@ -20,7 +20,7 @@ export interface PromptSource {
 export async function readPrompts(flags: PredictFlags): Promise<PromptSource> {
   for (const name of [...FIT_FLAGS, 'axes', 'neighbours', 'uncertainty'] as const) {
     if (flags[name] !== undefined) {
-      throw new UsageError(`--${name} goes with examples: add --support DIR (or --task FILE).`);
+      throw new UsageError(`${flagOf(name)} goes with examples: add --support DIR (or --task FILE).`);
     }
   }
   const direct = flags.point !== undefined || flags.box !== undefined || flags.mask !== undefined;

@@ -10,7 +10,9 @@ export interface TaskFlags {
   engine?: NonNullable<TaskOptions['engine']>;
   output?: NonNullable<TaskOptions['output']>;
   partner?: NonNullable<TaskOptions['partner']>;
+  scale?: NonNullable<TaskOptions['scale']>;
   view?: NonNullable<TaskOptions['view']>;
+  inputSize?: number;
   ensemble?: number;
   flips?: boolean;
   label?: number;
@@ -22,12 +24,23 @@ export interface TaskFlags {
 }
 
 /** Those of them that are settled when a task is defined, and mean nothing without examples. */
-export const FIT_FLAGS = ['engine', 'output', 'partner', 'view', 'ensemble', 'flips', 'slices'] as const;
+export const FIT_FLAGS = [
+  'engine',
+  'output',
+  'partner',
+  'scale',
+  'view',
+  'inputSize',
+  'ensemble',
+  'flips',
+  'slices',
+] as const;
 
 const VALUES = {
   engine: ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'],
   output: ['auto', 'mean', 'dense', 'refined'],
   partner: ['auto', 'none', 'threshold'],
+  scale: ['auto', 'stretched', 'given', 'relative'],
   view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
   axes: ['one', 'three'],
 } as const;
@@ -48,7 +61,13 @@ export function addFitOptions(command: Command): Command {
     .option('--engine <name>', `${VALUES.engine.join(', ')} (default: auto)`, oneOf('engine'))
     .option('--output <name>', `of the learned engine: ${VALUES.output.join(', ')}`, oneOf('output'))
     .option('--partner <name>', `a second engine: ${VALUES.partner.join(', ')}`, oneOf('partner'))
+    .option('--scale <name>', `grey levels of a threshold: ${VALUES.scale.join(', ')}`, oneOf('scale'))
     .option('--view <name>', `${VALUES.view.join(', ')} (default: auto)`, oneOf('view'))
+    .option(
+      '--input-size <pixels>',
+      "side of the model's input at which pictures are seen (default: auto)",
+      integer('--input-size', 32, 8192),
+    )
     .option('--ensemble <k>', 'mean over k subsets of the examples', integer('--ensemble', 1, 64))
     .option('--flips', 'mirrored pictures too, and the mean of both');
 }
@@ -70,7 +89,22 @@ export function addExampleOptions(command: Command): Command {
 
 /** The flags as options of defineTask. */
 export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptions {
-  const { engine, output, partner, view, ensemble, flips, label, axis, axes, slices, window, seed } = flags;
+  const {
+    engine,
+    output,
+    partner,
+    scale,
+    view,
+    inputSize,
+    ensemble,
+    flips,
+    label,
+    axis,
+    axes,
+    slices,
+    window,
+    seed,
+  } = flags;
   const volume = {
     ...(axis === undefined ? {} : { axis }),
     ...(axes === undefined ? {} : { axes }),
@@ -80,7 +114,9 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     ...(engine === undefined ? {} : { engine }),
     ...(output === undefined ? {} : { output }),
     ...(partner === undefined ? {} : { partner }),
+    ...(scale === undefined ? {} : { scale }),
     ...(view === undefined ? {} : { view }),
+    ...(inputSize === undefined ? {} : { inputSize }),
     ...(ensemble === undefined ? {} : { ensemble }),
     ...(flips === undefined ? {} : { flips }),
     ...labelsOf(label, support),

@@ -6,3 +6,8 @@ export class UsageError extends GmisegError {
     super('ERR_INVALID_ARG', message);
   }
 }
+
+/** The flag of an option's name: `boxFrom` is `--box-from`. */
+export function flagOf(name: string): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

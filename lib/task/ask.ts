@@ -93,7 +93,7 @@ async function askRegion(
   { clicks, spread: wanted }: AskOptions,
 ): Promise<Answer> {
   const { task, fit, query, region, mirrored } = where;
-  const embedding = await query.gallery.get(work, query.picture, region, mirrored);
+  const embedding = await query.gallery.get(work, query.picture, region, { mirrored, size: fit.size });
   const prompts = clicks === null ? null : clicksIn(clicks, region, mirrored);
   const out = await work.ask(task, embedding, prompts, wanted);
   let { probability } = out;

@@ -2,15 +2,19 @@ import { isBaseline } from '../baseline.js';
 import { GmisegError } from '../errors.js';
 import type { SegmenterInfo } from '../segmenter.js';
 import type { TaskSettings } from './options.js';
-import type { FitOptions } from './recipe.js';
+import { type FitOptions, SCALES } from './recipe.js';
 
 /**
  * The engines that settings leave open, the one to trust without evidence first: `auto` moves on to a later one only
  * for a gain. A task encoder's mean of two answers errs least on new tasks; without one, the training-free rule needs
  * no further weights; a threshold is right only where grey alone tells the target.
  */
-export function candidatesFor(settings: TaskSettings, hasTaskEncoder: boolean): FitOptions[] {
-  const { engine, output, location, temperature } = settings;
+export function candidatesFor(
+  settings: TaskSettings,
+  hasTaskEncoder: boolean,
+  sizes: readonly (number | undefined)[],
+): FitOptions[] {
+  const { engine, output, location, temperature, scale } = settings;
   if (engine === 'learned' && !hasTaskEncoder) {
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -21,7 +25,13 @@ export function candidatesFor(settings: TaskSettings, hasTaskEncoder: boolean): 
   const outputs = output === 'auto' ? (['mean', 'dense', 'refined'] as const) : [output];
   const locations = location === null ? [0.5, 0, 1] : [location];
   const all: FitOptions[] = [
-    ...(hasTaskEncoder ? outputs.map((each): FitOptions => ({ engine: 'learned', output: each })) : []),
+    ...(hasTaskEncoder
+      ? sizes.flatMap((size) =>
+          outputs.map(
+            (output): FitOptions => ({ engine: 'learned', output, ...(size === undefined ? {} : { size }) }),
+          ),
+        )
+      : []),
     ...locations.map(
       (each): FitOptions => ({
         engine: 'training-free',
@@ -29,11 +39,30 @@ export function candidatesFor(settings: TaskSettings, hasTaskEncoder: boolean): 
         ...(temperature === null ? {} : { temperature }),
       }),
     ),
-    { engine: 'threshold' },
+    ...(scale === 'auto' ? SCALES : [scale]).map(
+      (each): FitOptions => ({ engine: 'threshold', scale: each }),
+    ),
   ];
   if (engine === 'auto') return all;
   if (engine === 'copy' || engine === 'baseline') return [{ engine }];
   return all.filter((candidate) => candidate.engine === engine);
+}
+
+/**
+ * The sizes at which a task encoder sees pictures, the one to trust without evidence first; undefined is the model's
+ * own.
+ * @throws GmisegError ERR_INVALID_ARG for a size that it has not been trained at
+ */
+export function inputSizes({ inputSize }: TaskSettings, info: SegmenterInfo): (number | undefined)[] {
+  const trained = (info.taskEncoder?.sizes ?? []).filter((size) => size !== info.imageSize);
+  const all = [undefined, ...trained.sort((a, b) => b - a)];
+  if (inputSize === null) return all;
+  if (inputSize === info.imageSize) return [undefined];
+  if (trained.includes(inputSize)) return [inputSize];
+  throw new GmisegError(
+    'ERR_INVALID_ARG',
+    `options.inputSize is ${inputSize}; this model has been trained for ${all.map((size) => size ?? info.imageSize).join(', ')} pixels.`,
+  );
 }
 
 /**

@@ -1,9 +1,10 @@
+import { groupBy } from '../group-by.js';
 import { candidatesFor } from './candidates.js';
 import { crossPredict, diceOf, groupsOf } from './cross-predict.js';
 import { type PreparedExample, pixelsOf } from './example.js';
 import { evenly, firstParts, nativeExamples } from './fit.js';
 import { Gallery } from './gallery.js';
-import type { Work } from './host.js';
+import type { LeftOut, Work } from './host.js';
 import type { TaskSettings } from './options.js';
 import { type FitOptions, type Recipe, tilesAcross, type View } from './recipe.js';
 import { mean } from './statistics.js';
@@ -29,6 +30,8 @@ export interface ChoiceContext {
   readonly hasTaskEncoder: boolean;
   /** Side of the encoder's input. */
   readonly imageSize: number;
+  /** See inputSizes. */
+  readonly sizes: readonly (number | undefined)[];
 }
 
 /** Left-out sources that a choice is made by: with more, its error hardly falls and its cost still grows. */
@@ -63,7 +66,7 @@ export async function chooseRecipe(
     partner === 'threshold' && recipe.first.engine !== 'threshold'
       ? { ...recipe, partner: { engine: 'threshold' } }
       : recipe;
-  const candidates = candidatesFor(settings, context.hasTaskEncoder);
+  const candidates = candidatesFor(settings, context.hasTaskEncoder, context.sizes);
   const recipeOf = (view: View, first: FitOptions): Recipe => ({
     view,
     first,
@@ -94,13 +97,21 @@ export async function chooseRecipe(
     ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
   );
   if (view === 'auto' || view === 'whole') {
-    const pair = partner === 'auto' ? nearThreshold(trials, seeing) : null;
-    if (pair !== null) trials.push(await tryCostly(context, groups, value, pair));
+    const pairs = partner === 'auto' ? [nearThreshold(trials, seeing), nearSize(seeing)] : [];
+    for (const pair of pairs) {
+      if (pair !== null) trials.push(await tryCostly(context, groups, value, pair));
+    }
   }
   if (view === 'auto') {
     // A threshold sees no more in a part of the picture; what has been learned may, also where grey does better so far.
     const fits =
-      seeing.length === 0 ? [] : uniqueFits([winner(seeing).recipe.first, seeing[0]!.recipe.first]);
+      seeing.length === 0
+        ? []
+        : uniqueFits(
+            [seeing, ...groupBy(seeing, ({ recipe }) => `${recipe.first.size}`)]
+              .map((trials) => winner(trials).recipe.first)
+              .concat(seeing[0]!.recipe.first),
+          );
     if (fits.length > 0 && targetShare(examples, value) < SMALL_TARGET) {
       const { first } = winner(trials.filter(({ recipe }) => recipe.partner === null)).recipe;
       for (const second of fits) {
@@ -147,11 +158,25 @@ export function winner(trials: readonly Trial[]): Trial {
 
 /** What has been learned and the threshold together, where neither is far worse; null else. */
 function nearThreshold(trials: readonly Trial[], seeing: readonly Trial[]): Recipe | null {
-  const threshold = trials.find(({ recipe }) => recipe.first.engine === 'threshold');
-  if (threshold === undefined || seeing.length === 0) return null;
+  const thresholds = trials.filter(({ recipe }) => recipe.first.engine === 'threshold');
+  if (thresholds.length === 0 || seeing.length === 0) return null;
+  const threshold = winner(thresholds);
   const best = winner(seeing);
   const apart = Math.abs(mean([...best.dice.values()]) - mean([...threshold.dice.values()]));
   return apart > NEAR ? null : { ...best.recipe, partner: threshold.recipe.first };
+}
+
+/** The best size and the next best together, where that is not far worse; null else. */
+function nearSize(seeing: readonly Trial[]): Recipe | null {
+  if (seeing.length === 0) return null;
+  const best = winner(seeing);
+  const others = seeing.filter(
+    ({ recipe }) => recipe.first.engine === 'learned' && recipe.first.size !== best.recipe.first.size,
+  );
+  if (best.recipe.first.engine !== 'learned' || others.length === 0) return null;
+  const next = winner(others);
+  const apart = mean([...best.dice.values()]) - mean([...next.dice.values()]);
+  return apart > NEAR ? null : { ...best.recipe, partner: next.recipe.first };
 }
 
 /** So many groups, and about so many examples in all, evenly spread. */
@@ -179,14 +204,18 @@ async function tryFirstPass(
     const affordable = Math.max(2, Math.floor(CHOICE_TILES / (across * across)));
     const seen = across === 1 ? groups : limited(groups, affordable, affordable);
     const parts = firstParts(seen.flat(), value, across);
-    const native = await nativeExamples(work, own, parts, { groups: seen });
-    work.progress('choose', 0);
-    const results = await work.leaveOneOut(native, candidates);
-    work.progress('choose', 1);
-    return candidates.map((first, at) => {
+    const results = new Map<FitOptions, LeftOut[]>();
+    for (const fits of groupBy(candidates, ({ size }) => `${size}`)) {
+      const native = await nativeExamples(work, own, parts, { groups: seen, size: fits[0]!.size });
+      work.progress('choose', 0);
+      const found = await work.leaveOneOut(native, fits);
+      for (const [at, fit] of fits.entries()) results.set(fit, found[at] as LeftOut[]);
+      work.progress('choose', 1);
+    }
+    return candidates.map((first) => {
       const sums = new Map<string, { both: number; predicted: number; truth: number }>();
       for (const [index, { example }] of parts.entries()) {
-        const { both, predicted, truth } = results[at]![index]!;
+        const { both, predicted, truth } = results.get(first)![index]!;
         const sum = sums.get(example.digest) ?? { both: 0, predicted: 0, truth: 0 };
         sum.both += both;
         sum.predicted += predicted;

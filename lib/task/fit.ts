@@ -85,14 +85,19 @@ export async function nativeExamples(
   parts: readonly ExamplePart[],
   {
     mirrored = false,
+    size,
     groups = [],
-  }: { readonly mirrored?: boolean; readonly groups?: readonly (readonly PreparedExample[])[] } = {},
+  }: {
+    readonly mirrored?: boolean;
+    readonly size?: number | undefined;
+    readonly groups?: readonly (readonly PreparedExample[])[];
+  } = {},
 ): Promise<NativeExample[]> {
   const groupOf = new Map(groups.flatMap((group, at) => group.map((example) => [example, at] as const)));
   const out: NativeExample[] = [];
   for (const [at, { example, region, mask }] of parts.entries()) {
     work.progress('encode', at / parts.length);
-    const embedding = await gallery.get(work, example.picture, region, mirrored);
+    const embedding = await gallery.get(work, example.picture, region, { mirrored, size });
     out.push({
       embedding,
       mask: mirrored ? cut(mask, region.width, 1, wholeOf(region), true) : mask,
@@ -122,7 +127,7 @@ export async function fitLabel(
       ];
       for (const [pass, seen, options] of passes) {
         if (options === null) continue;
-        const native = await nativeExamples(work, gallery, seen, { mirrored });
+        const native = await nativeExamples(work, gallery, seen, { mirrored, size: options.size });
         parts.set(`${pass}${suffix}` as Part, await work.fit(native, options));
       }
     }

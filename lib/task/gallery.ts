@@ -27,11 +27,18 @@ export class Gallery {
     return this.#parts.size;
   }
 
-  async get(work: Work, picture: Picture, region: Region, mirrored = false): Promise<NativeEmbedding> {
-    const key = `${this.#number(picture)}:${region.x},${region.y},${region.width},${region.height},${mirrored}`;
+  /** `size`: side of the encoder's input; the model's own where left out. */
+  async get(
+    work: Work,
+    picture: Picture,
+    region: Region,
+    { mirrored = false, size = 0 }: { readonly mirrored?: boolean; readonly size?: number | undefined } = {},
+  ): Promise<NativeEmbedding> {
+    const { x, y, width, height } = region;
+    const key = `${this.#number(picture)}:${x},${y},${width},${height},${mirrored},${size}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
-      const embedding = await work.encode(cutPicture(picture, region, mirrored));
+      const embedding = await work.encode(cutPicture(picture, region, mirrored), size);
       part = { picture, plain: isWhole(region, picture) && !mirrored, embedding };
     } else {
       this.#parts.delete(key);

@@ -53,14 +53,13 @@ export class Work {
     this.report(stage, fraction);
   }
 
-  encode(image: {
-    data: Uint8Array;
-    width: number;
-    height: number;
-    channels: 1 | 3;
-  }): Promise<NativeEmbedding> {
+  /** `size`: side of the encoder's input; 0 = the model's own. */
+  encode(
+    image: { data: Uint8Array; width: number; height: number; channels: 1 | 3 },
+    size: number,
+  ): Promise<NativeEmbedding> {
     return runJob(
-      () => this.session.encode(image),
+      () => this.session.encode(image, size),
       this.cancellation,
       this.site,
       (late) => late.close(),

@@ -11,7 +11,7 @@ import {
   requireKeys,
   requireOneOf,
 } from '../validate.js';
-import { VIEWS, type View } from './recipe.js';
+import { SCALES, VIEWS, type View } from './recipe.js';
 import type { VolumeOptions } from './slices-of-volume.js';
 
 export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
@@ -36,8 +36,18 @@ export interface TaskOptions extends JobOptions {
   readonly location?: number;
   /** Of `training-free`: how sharply similarity decides, above 0. */
   readonly temperature?: number;
+  /**
+   * Of `threshold`: levels of grey as they are (`given`), on the picture's own range (`stretched`), or relative to its
+   * median (`relative`).
+   */
+  readonly scale?: 'auto' | (typeof SCALES)[number];
   /** How pictures are shown to the model: whole, in 2 x 2 or 4 x 4 tiles, or whole and then a crop round the target. */
   readonly view?: 'auto' | View;
+  /**
+   * Side in pixels of the model's input at which pictures are seen, one of those that the task encoder has been
+   * trained at (`info.taskEncoder.sizes`): a small one for large targets, whose surroundings tell what they are.
+   */
+  readonly inputSize?: 'auto' | number;
   /** Members, each fitted to another subset of the examples; their mean decides, their spread is the uncertainty. */
   readonly ensemble?: number;
   /** Examples of each member; two thirds of them where left out. */
@@ -71,7 +81,10 @@ export interface TaskSettings {
   readonly partner: (typeof PARTNERS)[number];
   readonly location: number | null;
   readonly temperature: number | null;
+  readonly scale: 'auto' | (typeof SCALES)[number];
   readonly view: 'auto' | View;
+  /** Null: `auto`. */
+  readonly inputSize: number | null;
   readonly ensemble: number;
   readonly subset: number;
   readonly flips: boolean;
@@ -92,7 +105,9 @@ const KEYS = [
   'partner',
   'location',
   'temperature',
+  'scale',
   'view',
+  'inputSize',
   'ensemble',
   'subset',
   'flips',
@@ -107,11 +122,14 @@ const KEYS = [
 export function taskSettings(options: TaskOptions): TaskSettings {
   requireKeys('options', options, KEYS);
   const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
-  const { partner = 'auto', location, temperature, window, volume = {} } = options;
+  const { scale = 'auto' } = options;
+  const { partner = 'auto', inputSize = 'auto', location, temperature, window, volume = {} } = options;
   requireOneOf('options.engine', engine, ENGINES);
   requireOneOf('options.output', output, OUTPUTS);
   requireOneOf('options.partner', partner, PARTNERS);
+  requireOneOf('options.scale', scale, ['auto', ...SCALES]);
   requireOneOf('options.view', view, ['auto', ...VIEWS]);
+  if (inputSize !== 'auto') requireInteger('options.inputSize', inputSize, 32, 8192);
   requireInteger('options.ensemble', ensemble, 1, 64);
   requireInteger('options.subset', subset, 0, 2 ** 20);
   requireInteger('options.seed', seed, 0, Number.MAX_SAFE_INTEGER);
@@ -129,7 +147,9 @@ export function taskSettings(options: TaskOptions): TaskSettings {
     partner,
     location: location ?? null,
     temperature: temperature ?? null,
+    scale,
     view,
+    inputSize: inputSize === 'auto' ? null : inputSize,
     ensemble,
     subset,
     flips: options.flips ?? false,

@@ -1,3 +1,6 @@
+/** Levels of grey on the picture's own range, as they are, or relative to its median; the first without evidence. */
+export const SCALES = ['stretched', 'given', 'relative'] as const;
+
 /** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
 export interface FitOptions {
   readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy' | 'baseline';
@@ -5,6 +8,10 @@ export interface FitOptions {
   /** Weight of the location prior, 0 to 1. */
   readonly location?: number;
   readonly temperature?: number;
+  /** Of `threshold`: what levels of grey are levels of; `any` where left out: what fits the examples best. */
+  readonly scale?: (typeof SCALES)[number];
+  /** Side of the encoder's input at which pictures are seen; the model's own where left out. */
+  readonly size?: number;
   readonly ensemble?: number;
   readonly subset?: number;
   readonly seed?: number;
@@ -41,12 +48,15 @@ export function describeRecipe({ view, first, partner, second, flips }: Recipe):
   return parts.join(', ');
 }
 
-export function describeFit({ engine, output, location, ensemble = 1 }: FitOptions): string {
+export function describeFit({ engine, output, location, scale, size, ensemble = 1 }: FitOptions): string {
   const detail =
     engine === 'learned' && output !== undefined
       ? ` (${output})`
       : engine === 'training-free' && location !== undefined
         ? ` (location ${location})`
-        : '';
-  return `${engine}${detail}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
+        : scale !== undefined && scale !== 'given'
+          ? ` (${scale})`
+          : '';
+  const seen = size === undefined ? '' : ` at ${size} pixels`;
+  return `${engine}${detail}${seen}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
 }

@@ -1,6 +1,6 @@
 import { GmisegError } from '../errors.js';
 import type { Axis } from '../image/index.js';
-import { settingsFor, withEnsemble } from './candidates.js';
+import { inputSizes, settingsFor, withEnsemble } from './candidates.js';
 import { chooseRecipe, type Trial } from './choose.js';
 import { canonical, type PreparedExample, pixelsOf } from './example.js';
 import { type FittedLabel, fitLabel } from './fit.js';
@@ -145,6 +145,7 @@ async function buildLabel(
     settings,
     hasTaskEncoder: (host.info.taskEncoder ?? null) !== null,
     imageSize: host.info.imageSize,
+    sizes: inputSizes(settings, host.info),
   };
   const choice = await chooseRecipe(context, showing, label.value);
   const recipe = finalRecipe(choice.recipe, settings);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
 import { PASSES } from './fit.js';
-import { VIEWS } from './recipe.js';
+import { SCALES, VIEWS } from './recipe.js';
 
 /** The JSON of a task's file: everything but the native state and the examples' pixels. */
 
@@ -11,6 +11,8 @@ const fit = z.strictObject({
   output: z.enum(['mean', 'dense', 'refined']).optional(),
   location: z.number().optional(),
   temperature: z.number().optional(),
+  scale: z.enum(SCALES).optional(),
+  size: z.int().optional(),
   ensemble: z.int().optional(),
   subset: z.int().optional(),
   seed: z.int().optional(),
@@ -46,7 +48,9 @@ const schema = z.object({
     partner: z.string(),
     location: z.number().nullable(),
     temperature: z.number().nullable(),
+    scale: z.string().default('auto'),
     view: z.string(),
+    inputSize: z.int().nullable().default(null),
     ensemble: z.int(),
     subset: z.int(),
     flips: z.boolean(),

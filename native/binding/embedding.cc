@@ -20,6 +20,7 @@ EmbeddingCore::EmbeddingCore(std::shared_ptr<engine::Embedding> embedding)
     : engine(std::move(embedding)),
       height(engine->image_height()),
       width(engine->image_width()),
+      low_res(engine->low_res()),
       shape(engine->shape()),
       bytes(engine->memory_bytes()) {}
 

@@ -18,6 +18,7 @@ struct EmbeddingCore {
   const std::shared_ptr<engine::Embedding> engine;
   const int64_t height;
   const int64_t width;
+  const int64_t low_res;
   const std::vector<int64_t> shape;
   const size_t bytes;
 };

@@ -37,10 +37,11 @@ struct LoadJob final : Job {
 struct EncodeJob final : Job {
   std::shared_ptr<SessionCore> session;
   Image image;
+  int64_t side = 0;  // of the encoder's input; 0 = the model's own
   std::shared_ptr<EmbeddingCore> embedding;
 
   void run(const Progress& progress) override {
-    embedding = std::make_shared<EmbeddingCore>(session->engine->encode(image.view(), progress));
+    embedding = std::make_shared<EmbeddingCore>(session->engine->encode(image.view(), side, progress));
   }
 };
 
@@ -197,6 +198,7 @@ Napi::Value NativeSession::encode(const Napi::CallbackInfo& info) {
     auto job = std::make_shared<EncodeJob>();
     job->session = core();
     job->image = image(info[0]);
+    if (!info[1].IsUndefined()) job->side = integer(info[1], "side", 0, 8192);
     Request request;
     request.result = [job = job.get()](Napi::Env env) -> Napi::Value {
       return NativeEmbedding::create(env, std::move(job->embedding));
@@ -213,7 +215,7 @@ Napi::Value NativeSession::predict(const Napi::CallbackInfo& info) {
     auto job = std::make_shared<PredictJob>();
     job->session = core();
     job->embedding = NativeEmbedding::core_of(info[0]);
-    const Geometry geometry{job->embedding->height, job->embedding->width, job->session->low_res};
+    const Geometry geometry{job->embedding->height, job->embedding->width, job->embedding->low_res};
     job->prompts = prompts(info[1], geometry);
     job->options.multimask = object(info[2], "options").Get("multimask").ToBoolean();
     const Napi::Object out = object(info[3], "out");

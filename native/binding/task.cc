@@ -157,7 +157,7 @@ Napi::Value NativeTask::predict_task(const Napi::CallbackInfo& info, std::shared
   job->session = std::move(session);
   job->task = core_of(info[0]);
   job->embedding = NativeEmbedding::core_of(info[1]);
-  const Geometry geometry{job->embedding->height, job->embedding->width, job->session->low_res};
+  const Geometry geometry{job->embedding->height, job->embedding->width, job->embedding->low_res};
   if (!info[2].IsNull() && !info[2].IsUndefined()) job->prompts = prompts(info[2], geometry);
   const Napi::Object out = object(info[3], "out");
   job->out = task_output(out, geometry);

@@ -20,6 +20,8 @@ export type FakeDice = (fit: FitOptions, size: { width: number; height: number }
 /** A session without a model: bright pixels (>= 128) are the target, and Dice is what the test says. */
 export class FakeSession {
   encoded: NativeImage[] = [];
+  /** Side of the encoder's input of each. */
+  encodedAt: number[] = [];
   fits: { options: FitOptions; examples: NativeExample[] }[] = [];
   asked: { width: number; height: number }[] = [];
   trials: { candidates: FitOptions[]; examples: NativeExample[] }[] = [];
@@ -31,8 +33,9 @@ export class FakeSession {
     return new Work(this as unknown as NativeSession, new Cancellation(), { stack: '' });
   }
 
-  encode(image: NativeImage): NativeJob<NativeEmbedding> {
+  encode(image: NativeImage, size = 0): NativeJob<NativeEmbedding> {
     this.encoded.push(image);
+    this.encodedAt.push(size);
     this.open += 1;
     const embedding: FakeEmbedding = {
       image,

@@ -1,7 +1,8 @@
 /** What `auto` tries, and when it prefers what; on a session that needs no model. */
 import t from 'tap';
 import { GmisegError } from '../../lib/errors.js';
-import { candidatesFor, withEnsemble } from '../../lib/task/candidates.js';
+import type { SegmenterInfo } from '../../lib/segmenter.js';
+import { candidatesFor, inputSizes, withEnsemble } from '../../lib/task/candidates.js';
 import { chooseRecipe, margin, type Trial, winner } from '../../lib/task/choose.js';
 import { canonical, type PreparedExample } from '../../lib/task/example.js';
 import { firstParts, fitLabel, MOST_TILES } from '../../lib/task/fit.js';
@@ -31,7 +32,11 @@ async function choose(
   examples: PreparedExample[],
   dice: FakeDice,
   options: TaskOptions = {},
-  { hasTaskEncoder = true, imageSize = 64 } = {},
+  {
+    hasTaskEncoder = true,
+    imageSize = 64,
+    sizes = [undefined],
+  }: { hasTaskEncoder?: boolean; imageSize?: number; sizes?: (number | undefined)[] } = {},
 ) {
   const session = new FakeSession(dice);
   const gallery = new Gallery();
@@ -41,6 +46,7 @@ async function choose(
     settings: taskSettings(options),
     hasTaskEncoder,
     imageSize,
+    sizes,
   };
   const choice = await chooseRecipe(context, examples, 1);
   const kept = gallery.size;
@@ -75,7 +81,10 @@ t.test('near equals: the one to trust first; a clear gain: the better one', asyn
   t.equal(equal.choice.recipe.first.engine, 'learned');
   t.equal(equal.session.trials.length, 1, 'small pictures of large targets: whole pictures only');
   t.same(
-    equal.session.trials[0]!.candidates.map(({ engine, output, location }) => [engine, output ?? location]),
+    equal.session.trials[0]!.candidates.map(({ engine, output, location, scale }) => [
+      engine,
+      output ?? location ?? scale,
+    ]),
     [
       ['learned', 'mean'],
       ['learned', 'dense'],
@@ -83,7 +92,9 @@ t.test('near equals: the one to trust first; a clear gain: the better one', asyn
       ['training-free', 0.5],
       ['training-free', 0],
       ['training-free', 1],
-      ['threshold', undefined],
+      ['threshold', 'stretched'],
+      ['threshold', 'given'],
+      ['threshold', 'relative'],
     ],
   );
   const clear = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.99 : 0.8));
@@ -96,7 +107,7 @@ t.test('two engines that are near each other: their mean is tried as well', asyn
   t.match(near.choice.recipe, {
     view: 'whole',
     first: { engine: 'learned' },
-    partner: { engine: 'threshold' },
+    partner: { engine: 'threshold', scale: 'stretched' },
   });
   t.equal(near.session.fits.length, 12, 'two fits for each that is left out');
   const far = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.5 : 0.8));
@@ -108,6 +119,38 @@ t.test('two engines that are near each other: their mean is tried as well', asyn
     partner: 'none',
   });
   t.equal(none.choice.recipe.partner, null);
+});
+
+t.test('a task encoder trained at several sizes: each is tried, and the best two together', async (t) => {
+  const large = { width: 200, height: 160 };
+  const bySize: FakeDice = ({ engine, size }) => (engine === 'threshold' ? 0.2 : size === 128 ? 0.8 : 0.6);
+  const options = { imageSize: 256, sizes: [undefined, 128, 64] };
+  const { choice, session } = await choose(many(5, large, { r: 30, x: 60, y: 60 }), bySize, {}, options);
+  t.equal(choice.recipe.first.size, 128);
+  t.same(
+    session.trials.map(({ candidates }) => [...new Set(candidates.map(({ size }) => size))]),
+    [[undefined], [128], [64]],
+    'pictures of one size at a time',
+  );
+  t.same(new Set(session.encodedAt), new Set([0, 128, 64]));
+  // 0.6 is too far from 0.8; nearer sizes are averaged, and the fake's mean is perfect.
+  const near: FakeDice = ({ engine, size }) => (engine === 'threshold' ? 0.2 : size === 128 ? 0.8 : 0.75);
+  const pair = await choose(many(5, large, { r: 30, x: 60, y: 60 }), near, {}, options);
+  t.equal(pair.choice.recipe.first.size, 128);
+  t.match(pair.choice.recipe.partner, { engine: 'learned' });
+  t.equal(pair.choice.recipe.partner!.size, undefined, "the model's own, as the first of equals");
+});
+
+t.test('sizes: those that the model was trained at, or the one that is asked for', async (t) => {
+  const info = { imageSize: 256, taskEncoder: { sizes: [64, 128, 256] } } as unknown as SegmenterInfo;
+  t.same(inputSizes(taskSettings({}), info), [undefined, 128, 64]);
+  t.same(inputSizes(taskSettings({ inputSize: 64 }), info), [64]);
+  t.same(inputSizes(taskSettings({ inputSize: 256 }), info), [undefined]);
+  t.throws(() => inputSizes(taskSettings({ inputSize: 96 }), info), {
+    code: 'ERR_INVALID_ARG',
+    message: /256, 128, 64 pixels/,
+  });
+  t.same(inputSizes(taskSettings({}), { ...info, taskEncoder: null }), [undefined]);
 });
 
 t.test('the mask of the most similar example is tried only where all else is poor', async (t) => {
@@ -190,7 +233,7 @@ t.test('no more than 16 sources are left out, and slices of a volume together', 
 
 t.test('what is forced is not tried against', async (t) => {
   for (const options of [
-    { engine: 'threshold', view: 'whole' },
+    { engine: 'threshold', scale: 'given', view: 'whole' },
     { engine: 'learned', output: 'dense', view: 'tiles-2' },
     { engine: 'training-free', location: 1, view: 'crop' },
   ] as const) {
@@ -207,14 +250,17 @@ t.test('what is forced is not tried against', async (t) => {
 });
 
 t.test('candidates and ensembles', async (t) => {
-  t.throws(() => candidatesFor(taskSettings({ engine: 'learned' }), false), {
+  t.throws(() => candidatesFor(taskSettings({ engine: 'learned' }), false, [undefined]), {
     code: 'ERR_INVALID_ARG',
     message: /no task encoder.*training-free/s,
   });
-  t.same(candidatesFor(taskSettings({ engine: 'copy' }), false), [{ engine: 'copy' }]);
-  t.same(candidatesFor(taskSettings({ engine: 'training-free', location: 0.2, temperature: 0.1 }), true), [
-    { engine: 'training-free', location: 0.2, temperature: 0.1 },
-  ]);
+  t.same(candidatesFor(taskSettings({ engine: 'copy' }), false, [undefined]), [{ engine: 'copy' }]);
+  t.same(
+    candidatesFor(taskSettings({ engine: 'training-free', location: 0.2, temperature: 0.1 }), true, [
+      undefined,
+    ]),
+    [{ engine: 'training-free', location: 0.2, temperature: 0.1 }],
+  );
   t.same(withEnsemble({ engine: 'threshold' }, taskSettings({})), { engine: 'threshold' });
   t.same(withEnsemble({ engine: 'learned' }, taskSettings({ ensemble: 4, seed: 7, subset: 3 })), {
     engine: 'learned',
@@ -301,7 +347,7 @@ t.test('what is encoded is encoded once, and let go of again', async (t) => {
   for (const picture of pictures) {
     const first = await gallery.get(work, picture, whole);
     t.equal(await gallery.get(work, picture, whole), first);
-    await gallery.get(work, picture, whole, true);
+    await gallery.get(work, picture, whole, { mirrored: true });
     await gallery.get(work, picture, part);
   }
   t.equal(session.encoded.length, 120);

@@ -109,14 +109,22 @@ std::string SessionImpl::info_json() const {
   return json.dump();
 }
 
-std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Progress& progress) {
+std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t side,
+                                               const Progress& progress) {
   runtime::use_threads(threads_);
   progress.check();
+  const int64_t patch = model_->sam->config.patch_size;
+  if (side != 0 && (side % patch != 0 || side < 2 * patch)) {
+    throw Error(ErrorCode::kInvalidArg, "The encoder's input cannot be " + std::to_string(side) +
+                                            " pixels a side; choose a multiple of " + std::to_string(patch) +
+                                            ", at least " + std::to_string(2 * patch) + ".");
+  }
   model_->sam->image_encoder->pack();
   c10::InferenceMode inference;
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
-  const auto& config = model_->sam->config;
+  const auto& own = model_->sam->config;
+  const auto config = side > 0 ? own.resized(side) : own;
   const auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
@@ -126,10 +134,10 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Pro
   // A copy in any case: a grey picture is contiguous as it is, and its memory is the caller's.
   seen->pixels = pixels.permute({2, 0, 1}).clone(at::MemoryFormat::Contiguous);
   if (model_->task_encoder) {
-    const auto inside = sam::picture_share(seen->frame, config).to(model_->device);
+    const auto inside = sam::picture_share(seen->frame).to(model_->device);
     seen->maps = model_->task_encoder->maps(input, seen->features, inside);
   }
-  return std::make_shared<EmbeddingImpl>(std::move(seen), model_.get(), model_->version);
+  return std::make_shared<EmbeddingImpl>(std::move(seen), config.low_res(), model_.get(), model_->version);
 }
 
 sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
@@ -149,7 +157,7 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
   }
   if (!batch.boxes.empty())
     out.boxes = (rows(batch.boxes, {batch.rows, 2, 2}) * scale + corner).view({count, 4});
-  const int64_t low = model_->sam->config.low_res();
+  const int64_t low = sam::low_res_of(frame, model_->sam->config);
   if (!batch.mask_logits.empty()) {
     out.masks = rows(batch.mask_logits, {batch.rows, 1, low, low});
   } else if (!batch.mask.empty()) {
@@ -178,6 +186,7 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
                           const PredictOutput& out, const Progress& progress) {
   const auto& image = *own(embedding).seen;
   const auto& config = model_->sam->config;
+  const int64_t side = sam::low_res_of(image.frame, config), grid = support::grid_of(image);
   const auto fits = [&](size_t got, int64_t wanted, const char* name) {
     if (got != 0 && got != static_cast<size_t>(wanted)) {
       throw Error(ErrorCode::kShape, "The prompt array '" + std::string(name) + "' has " +
@@ -188,19 +197,19 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   fits(batch.points.size(), batch.rows * batch.points_per_row * 2, "points");
   fits(batch.labels.size(), batch.rows * batch.points_per_row, "labels");
   fits(batch.boxes.size(), batch.rows * 4, "boxes");
-  fits(batch.mask_logits.size(), batch.rows * config.low_res() * config.low_res(), "maskLogits");
+  fits(batch.mask_logits.size(), batch.rows * side * side, "maskLogits");
   fits(batch.mask.size(), batch.rows * image.frame.height * image.frame.width, "mask");
 
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
-  const auto positions = model_->sam->prompt_encoder->dense_pe();
+  const auto positions = model_->sam->prompt_encoder->dense_pe(grid);
   const int64_t masks_a_row = options.multimask ? 3 : 1;
-  const int64_t pixels = image.frame.height * image.frame.width, low = config.low_res() * config.low_res();
+  const int64_t pixels = image.frame.height * image.frame.width, low = side * side;
   for (int64_t first = 0; first < batch.rows; first += kRowsAtOnce) {
     progress.report("decode", static_cast<double>(first) / static_cast<double>(batch.rows));
     const int64_t count = std::min(kRowsAtOnce, batch.rows - first);
     const auto prompts = prompts_of_rows(batch, image.frame, first, count);
-    const auto encoded = model_->sam->prompt_encoder->forward(prompts, count);
+    const auto encoded = model_->sam->prompt_encoder->forward(prompts, count, grid);
     const auto decoded = model_->sam->mask_decoder->forward(
         image.features, positions, encoded,
         options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle);

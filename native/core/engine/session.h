@@ -59,6 +59,7 @@ class Embedding {
   virtual ~Embedding() = default;
   virtual int64_t image_height() const = 0;  // of the original image
   virtual int64_t image_width() const = 0;
+  virtual int64_t low_res() const = 0;             // side of its masks' low-resolution logits
   virtual std::vector<int64_t> shape() const = 0;  // [1, channels, grid, grid]
   virtual void copy_to(float* out) const = 0;      // product(shape) floats
   virtual size_t memory_bytes() const = 0;
@@ -98,7 +99,8 @@ class Session {
   // checkpoint {path, sha256, format}, adapter {kind, rank, ...} | null, taskEncoder {...} | null, config.
   virtual std::string info_json() const = 0;
   virtual int64_t low_res_size() const = 0;
-  virtual std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) = 0;
+  // `side`: of the encoder's input, a multiple of the patch size; 0 = the model's own.
+  virtual std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) = 0;
   virtual void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                        const PredictOutput& out, const Progress& progress) = 0;
   // options_json: support::FitOptions of support/engine.h; candidates_json: a list of them.

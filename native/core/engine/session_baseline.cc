@@ -44,7 +44,10 @@ std::string BaselineSession::info_json() const {
   return json.dump();
 }
 
-std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, const Progress& progress) {
+std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, int64_t side, const Progress& progress) {
+  if (side != 0 && side != model_->image_size()) {
+    throw Error(ErrorCode::kInvalidArg, "A baseline sees pictures at its own size. Leave the size out.");
+  }
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
   progress.check();
@@ -53,11 +56,11 @@ std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, const
           .permute({2, 0, 1});
   const int64_t size = model_->image_size();
   auto seen = std::make_shared<support::Seen>();
-  seen->frame = {image.height, image.width, size, size};
+  seen->frame = {image.height, image.width, size, size, 0, 0, size};
   seen->features.embedding = baselines::picture_input(pixels, size).to(model_->device);
   // A copy in any case: a grey picture is contiguous as it is, and its memory is the caller's.
   seen->pixels = pixels.clone(at::MemoryFormat::Contiguous);
-  return std::make_shared<EmbeddingImpl>(std::move(seen), model_.get(), model_->version);
+  return std::make_shared<EmbeddingImpl>(std::move(seen), size, model_.get(), model_->version);
 }
 
 void BaselineSession::predict(const Embedding&, const PromptBatch&, const PredictOptions&,

@@ -15,10 +15,11 @@ namespace gmiseg::engine {
 
 class EmbeddingImpl : public Embedding {
  public:
-  EmbeddingImpl(std::shared_ptr<const support::Seen> seen, const void* owner, int64_t version)
-      : seen(std::move(seen)), owner(owner), version(version) {}
+  EmbeddingImpl(std::shared_ptr<const support::Seen> seen, int64_t low_res, const void* owner, int64_t version)
+      : seen(std::move(seen)), owner(owner), version(version), low_res_(low_res) {}
   int64_t image_height() const override { return seen->frame.height; }
   int64_t image_width() const override { return seen->frame.width; }
+  int64_t low_res() const override { return low_res_; }
   std::vector<int64_t> shape() const override { return seen->features.embedding.sizes().vec(); }
   void copy_to(float* out) const override;
   size_t memory_bytes() const override;
@@ -26,6 +27,9 @@ class EmbeddingImpl : public Embedding {
   const std::shared_ptr<const support::Seen> seen;
   const void* const owner;  // the model it came from
   const int64_t version;    // of that model's weights
+
+ private:
+  const int64_t low_res_;
 };
 
 // {path, format, flavour, sha256}, or null for random weights.
@@ -38,7 +42,7 @@ class SessionImpl : public Session {
 
   std::string info_json() const override;
   int64_t low_res_size() const override { return model_->sam->config.low_res(); }
-  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
+  std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) override;
   void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                const PredictOutput& out, const Progress& progress) override;
   std::shared_ptr<Task> define_task(const std::vector<TaskExample>& examples, const std::string& options_json,
@@ -75,7 +79,7 @@ class BaselineSession : public SessionImpl {
 
   std::string info_json() const override;
   int64_t low_res_size() const override { return model_->image_size(); }
-  std::shared_ptr<Embedding> encode(const ImageView& image, const Progress& progress) override;
+  std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) override;
   void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                const PredictOutput& out, const Progress& progress) override;
   void predict_task(const Task& task, const Embedding& embedding, const PromptBatch* prompts,

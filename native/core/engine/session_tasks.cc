@@ -88,7 +88,7 @@ void SessionImpl::predict_task(const Task& task, const Embedding& embedding, con
     }
     corrections = prompts_of_rows(*prompts, image.frame, 0, 1);
   }
-  const auto [probability, spread] = own_one.fitted.probability(image, corrections);
+  const auto [probability, spread] = own_one.fitted.probability(*model_, image, corrections);
   const auto write = [](const at::Tensor& values, float* to) {
     if (to == nullptr) return;
     const auto host = values.to(at::kFloat).contiguous();

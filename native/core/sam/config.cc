@@ -73,6 +73,12 @@ io::Json::Array as_list(const std::vector<int64_t>& values) { return {values.beg
 
 }  // namespace
 
+SamConfig SamConfig::resized(int64_t side) const {
+  auto out = *this;
+  out.image_size = side;
+  return out;
+}
+
 bool SamConfig::is_global(int64_t block) const {
   return std::find(global_attn_indexes.begin(), global_attn_indexes.end(), block) !=
          global_attn_indexes.end();

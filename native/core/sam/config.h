@@ -50,6 +50,8 @@ struct SamConfig {
   int64_t low_res() const { return 4 * grid(); }
   int64_t hidden_dim() const { return mlp_dim > 0 ? mlp_dim : 4 * embed_dim; }
   bool is_global(int64_t block) const;
+  // The same for inputs of another side.
+  SamConfig resized(int64_t side) const;
 
   // "vit_b", "vit_l", "vit_h", "tiny" or "small". Throws Error(kInvalidArg) for other names.
   static SamConfig named(const std::string& variant);

@@ -13,6 +13,15 @@ namespace gmiseg::sam {
 
 namespace {
 
+// Absolute positions for a grid that may be another than at training time.
+at::Tensor position_map(const at::Tensor& pos_embed, int64_t rows, int64_t columns) {
+  if (pos_embed.size(1) == rows && pos_embed.size(2) == columns) return pos_embed;
+  const auto map = pos_embed.to(at::kFloat).permute({0, 3, 1, 2});
+  return at::_upsample_bilinear2d_aa(map, {rows, columns}, false)
+      .permute({0, 2, 3, 1})
+      .to(pos_embed.scalar_type());
+}
+
 // A relative-position table for n tokens a side, which may be another number than at training time.
 at::Tensor relative_table(const at::Tensor& table, int64_t n) {
   if (table.size(0) == 2 * n - 1) return table;
@@ -265,7 +274,8 @@ ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOpt
                                         const Progress& progress) {
   ImageFeatures out;
   if (stem_) out.high_res = stem_->forward(image);
-  auto x = patch_proj_->forward(stem_ ? out.high_res.back() : image).permute({0, 2, 3, 1}) + pos_embed;
+  auto x = patch_proj_->forward(stem_ ? out.high_res.back() : image).permute({0, 2, 3, 1});
+  x = x + position_map(pos_embed, x.size(1), x.size(2));
   const double count = static_cast<double>(blocks.size());
   for (size_t i = 0; i < blocks.size(); ++i) {
     progress.report("encode", static_cast<double>(i) / count);

@@ -25,7 +25,7 @@ at::Tensor PositionEmbeddingRandomImpl::forward(const at::Tensor& coordinates) {
 }
 
 PromptEncoderImpl::PromptEncoderImpl(const SamConfig& config)
-    : image_size_(config.image_size), grid_(config.grid()), dense_prompts_(config.dense_prompts) {
+    : patch_size_(config.patch_size), grid_(config.grid()), dense_prompts_(config.dense_prompts) {
   const int64_t dim = config.prompt_embed_dim;
   constexpr int64_t kMaskChannels = 16;
   pe_layer_ = register_module("pe_layer", PositionEmbeddingRandom(dim / 2));
@@ -43,7 +43,8 @@ PromptEncoderImpl::PromptEncoderImpl(const SamConfig& config)
   no_mask_embed_ = register_module("no_mask_embed", Embedding(1, dim));
 }
 
-at::Tensor PromptEncoderImpl::embed_points(const at::Tensor& points, const at::Tensor& labels, bool pad) {
+at::Tensor PromptEncoderImpl::embed_points(const at::Tensor& points, const at::Tensor& labels, bool pad,
+                                           double side) {
   auto coordinates = points.to(at::kFloat) + 0.5;
   auto kinds = labels.to(at::kInt);
   if (pad) {
@@ -51,32 +52,33 @@ at::Tensor PromptEncoderImpl::embed_points(const at::Tensor& points, const at::T
     kinds = at::cat({kinds, at::full({points.size(0), 1}, -1, kinds.options())}, 1);
   }
   const auto is = [&](int kind) { return (kinds == kind).unsqueeze(-1); };
-  auto out = pe_layer_->forward(coordinates / static_cast<double>(image_size_))
-                 .to(not_a_point_embed_->weight.scalar_type());
+  auto out = pe_layer_->forward(coordinates / side).to(not_a_point_embed_->weight.scalar_type());
   out = at::where(is(-1), not_a_point_embed_->weight, out);
   out = at::where(is(0), out + point_embeddings_[0]->weight, out);
   return at::where(is(1), out + point_embeddings_[1]->weight, out);
 }
 
-at::Tensor PromptEncoderImpl::embed_boxes(const at::Tensor& boxes) {
+at::Tensor PromptEncoderImpl::embed_boxes(const at::Tensor& boxes, double side) {
   const auto corners = (boxes.to(at::kFloat) + 0.5).view({-1, 2, 2});
   const auto kinds = at::cat({point_embeddings_[2]->weight, point_embeddings_[3]->weight}, 0);
-  return pe_layer_->forward(corners / static_cast<double>(image_size_)).to(kinds.scalar_type()) + kinds;
+  return pe_layer_->forward(corners / side).to(kinds.scalar_type()) + kinds;
 }
 
-EncodedPrompts PromptEncoderImpl::forward(const Prompts& prompts, int64_t rows) {
+EncodedPrompts PromptEncoderImpl::forward(const Prompts& prompts, int64_t rows, int64_t grid) {
   EncodedPrompts out;
+  if (grid == 0) grid = grid_;
+  const auto side = static_cast<double>(grid * patch_size_);
   const auto& weight = no_mask_embed_->weight;
   const int64_t dim = weight.size(1);
   std::vector<at::Tensor> sparse;
   if (prompts.points.defined() && prompts.points.size(1) > 0) {
-    sparse.push_back(embed_points(prompts.points, prompts.labels, !prompts.boxes.defined()));
+    sparse.push_back(embed_points(prompts.points, prompts.labels, !prompts.boxes.defined(), side));
   }
-  if (prompts.boxes.defined()) sparse.push_back(embed_boxes(prompts.boxes));
+  if (prompts.boxes.defined()) sparse.push_back(embed_boxes(prompts.boxes, side));
   out.sparse = sparse.empty() ? at::empty({rows, 0, dim}, weight.options()) : at::cat(sparse, 1);
   auto masks = prompts.masks;
   if (dense_prompts_) {
-    const auto painted = paint_prompts(prompts, 4 * grid_, image_size_);
+    const auto painted = paint_prompts(prompts, 4 * grid, grid * patch_size_);
     if (painted.defined()) masks = masks.defined() ? masks + painted : painted;
   }
   if (masks.defined()) {
@@ -84,7 +86,7 @@ EncodedPrompts PromptEncoderImpl::forward(const Prompts& prompts, int64_t rows) 
     x = at::gelu(mask4_->forward(mask3_->forward(x)));
     out.dense = mask6_->forward(x);
   } else {
-    out.dense = weight.view({1, dim, 1, 1}).expand({rows, dim, grid_, grid_});
+    out.dense = weight.view({1, dim, 1, 1}).expand({rows, dim, grid, grid});
   }
   return out;
 }
@@ -121,10 +123,11 @@ at::Tensor paint_prompts(const Prompts& prompts, int64_t low_res, int64_t image_
   return out.unsqueeze(1);
 }
 
-at::Tensor PromptEncoderImpl::dense_pe() {
+at::Tensor PromptEncoderImpl::dense_pe(int64_t grid) {
+  if (grid == 0) grid = grid_;
   const auto options = pe_layer_->positional_encoding_gaussian_matrix.options().dtype(at::kFloat);
-  const auto steps = (at::arange(grid_, options) + 0.5) / static_cast<double>(grid_);
-  const auto y = steps.unsqueeze(1).expand({grid_, grid_}), x = steps.unsqueeze(0).expand({grid_, grid_});
+  const auto steps = (at::arange(grid, options) + 0.5) / static_cast<double>(grid);
+  const auto y = steps.unsqueeze(1).expand({grid, grid}), x = steps.unsqueeze(0).expand({grid, grid});
   return pe_layer_->forward(at::stack({x, y}, -1))
       .to(no_mask_embed_->weight.scalar_type())
       .permute({2, 0, 1})

@@ -33,15 +33,17 @@ struct EncodedPrompts {
 class PromptEncoderImpl : public torch::nn::Module {
  public:
   explicit PromptEncoderImpl(const SamConfig& config);
-  // `rows`: how many objects, for prompts that have no tensor to tell.
-  EncodedPrompts forward(const Prompts& prompts, int64_t rows);
-  at::Tensor dense_pe();  // [1, C, grid, grid]: the decoder's positions
+  // `rows`: how many objects, for prompts that have no tensor to tell. `grid`: of the embedding that they are
+  // for; 0 = the config's own.
+  EncodedPrompts forward(const Prompts& prompts, int64_t rows, int64_t grid = 0);
+  at::Tensor dense_pe(int64_t grid = 0);  // [1, C, grid, grid]: the decoder's positions
 
  private:
-  at::Tensor embed_points(const at::Tensor& points, const at::Tensor& labels, bool pad);
-  at::Tensor embed_boxes(const at::Tensor& boxes);
+  // `side`: of the encoder's input.
+  at::Tensor embed_points(const at::Tensor& points, const at::Tensor& labels, bool pad, double side);
+  at::Tensor embed_boxes(const at::Tensor& boxes, double side);
 
-  int64_t image_size_, grid_;
+  int64_t patch_size_, grid_;
   bool dense_prompts_;
   PositionEmbeddingRandom pe_layer_{nullptr};
   std::vector<Embedding> point_embeddings_;

@@ -23,18 +23,18 @@ at::Tensor bilinear(const at::Tensor& x, int64_t height, int64_t width) {
 
 // The place of the picture on the low-resolution grid.
 struct Cells {
-  int64_t height, width, top, left;
+  int64_t height, width, top, left, low;
   Cells(const Frame& frame, const SamConfig& config) {
-    const double ratio = static_cast<double>(config.low_res()) / static_cast<double>(config.image_size);
+    const double ratio = static_cast<double>(low_res_of(frame, config)) / static_cast<double>(frame.side);
     const auto cells = [&](int64_t n) { return std::llround(static_cast<double>(n) * ratio); };
     height = std::max<int64_t>(1, cells(frame.input_height));
     width = std::max<int64_t>(1, cells(frame.input_width));
     top = cells(frame.top);
     left = cells(frame.left);
+    low = low_res_of(frame, config);
   }
   // [..., height, width] -> [..., low, low]
-  at::Tensor padded(const at::Tensor& x, const SamConfig& config, double value) const {
-    const int64_t low = config.low_res();
+  at::Tensor padded(const at::Tensor& x, double value) const {
     return at::constant_pad_nd(x, {left, low - width - left, top, low - height - top}, value);
   }
 };
@@ -47,6 +47,7 @@ Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
                                        " pixels cannot be used; both sides must be between 1 and 1048576.");
   }
   Frame f{height, width, config.image_size, config.image_size};
+  f.side = config.image_size;
   if (config.preprocessing != Preprocessing::kMedSam) {
     const double scale =
         static_cast<double>(config.image_size) / static_cast<double>(std::max(height, width));
@@ -91,8 +92,12 @@ at::Tensor on_picture(const at::Tensor& input, const Frame& frame) {
   return input.narrow(-2, frame.top, frame.input_height).narrow(-1, frame.left, frame.input_width);
 }
 
-at::Tensor picture_share(const Frame& frame, const SamConfig& config) {
-  auto out = at::zeros({1, 1, config.image_size, config.image_size});
+int64_t low_res_of(const Frame& frame, const SamConfig& config) {
+  return 4 * (frame.side / config.patch_size);
+}
+
+at::Tensor picture_share(const Frame& frame) {
+  auto out = at::zeros({1, 1, frame.side, frame.side});
   on_picture(out, frame).fill_(1);
   return out;
 }
@@ -103,7 +108,7 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
     // MedSAM resizes probabilities, not logits.
     return at::logit(bilinear(at::sigmoid(x), frame.height, frame.width), 1e-6);
   }
-  x = bilinear(x, config.image_size, config.image_size);
+  x = bilinear(x, frame.side, frame.side);
   return bilinear(on_picture(x, frame), frame.height, frame.width);
 }
 
@@ -112,7 +117,7 @@ at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamC
   // Area averages, so that thin structures leave a trace.
   const Cells cells(frame, config);
   const auto small = at::_upsample_bilinear2d_aa(foreground, {cells.height, cells.width}, false);
-  return cells.padded(small * 20 - 10, config, -10);
+  return cells.padded(small * 20 - 10, -10);
 }
 
 at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config,
@@ -127,7 +132,7 @@ at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamCo
   } else {
     small = at::upsample_bilinear2d(x, {cells.height, cells.width}, false);
   }
-  return cells.padded(small, config, 0).squeeze(0);
+  return cells.padded(small, 0).squeeze(0);
 }
 
 at::Tensor stability_score(const at::Tensor& logits) {

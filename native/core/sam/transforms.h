@@ -1,4 +1,5 @@
-// Pixels to the encoder's input, and low-resolution logits back to pixels.
+// Pixels to the encoder's input, and low-resolution logits back to pixels. Where there is a frame, its side counts
+// and not the config's: a model sees pictures at several sizes.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -12,6 +13,7 @@ struct Frame {
   int64_t height = 0, width = 0;              // of the original image
   int64_t input_height = 0, input_width = 0;  // after resizing, before padding
   int64_t top = 0, left = 0;                  // padding above and to the left, whole low-resolution cells
+  int64_t side = 0;                           // of the encoder's input
   double scale_x() const { return static_cast<double>(input_width) / static_cast<double>(width); }
   double scale_y() const { return static_cast<double>(input_height) / static_cast<double>(height); }
 };
@@ -21,8 +23,11 @@ Frame frame_of(int64_t height, int64_t width, const SamConfig& config);
 // The part of [..., S, S] that is picture, a view.
 at::Tensor on_picture(const at::Tensor& input, const Frame& frame);
 
+// Side of the low-resolution grid that belongs to the frame.
+int64_t low_res_of(const Frame& frame, const SamConfig& config);
+
 // [1, 1, S, S] float32: 1 where the input is picture, 0 on the padding.
-at::Tensor picture_share(const Frame& frame, const SamConfig& config);
+at::Tensor picture_share(const Frame& frame);
 
 // [H, W, 1 or 3] uint8 -> [1, 3, S, S] float32, normalised and padded as
 // config.preprocessing says.

@@ -11,7 +11,7 @@ sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, 
   // SAM's mask prompts are logits of a few units; far outliers would drown the rest.
   const auto mask = dense.logits.clamp(-10, 10);
   all.masks = prompts.masks.defined() ? prompts.masks + mask : mask;
-  auto encoded = sam.prompt_encoder->forward(all, mask.size(0));
+  auto encoded = sam.prompt_encoder->forward(all, mask.size(0), positions.size(2));
   encoded.sparse = at::cat({encoded.sparse, dense.tokens.to(encoded.sparse.scalar_type())}, 1);
   return sam.mask_decoder->forward(features, positions, encoded, sam::MaskChoice::kSingle);
 }

@@ -25,6 +25,7 @@ void visit(Config& c, Visitor&& v) {
   v("ridge", c.ridge);
   v("widths", c.widths);
   v("sideStem", c.side_stem);
+  v("sizes", c.sizes);
 }
 
 void read(const io::Json& json, int64_t& value) { value = json.as_int(); }
@@ -36,10 +37,10 @@ void check(const char* key, int64_t value) {
   if (value < 1 || value > 4096) bad(key, "is not between 1 and 4096.");
 }
 void check(const char* key, const std::vector<int64_t>& list) {
-  const bool stem = std::string(key) == "sideStem";
-  if (stem && list.empty()) return;
-  if (list.size() != (stem ? 2 : kScales)) bad(key, "needs one number a scale.");
+  const std::string name = key;
   for (const int64_t value : list) check(key, value);
+  if (name == "sizes" || (name == "sideStem" && list.empty())) return;
+  if (list.size() != (name == "sideStem" ? 2 : kScales)) bad(key, "needs one number a scale.");
 }
 io::Json written(int64_t value) { return io::Json(value); }
 io::Json written(const std::vector<int64_t>& list) { return io::Json::Array(list.begin(), list.end()); }

@@ -26,6 +26,8 @@ struct TaskEncoderConfig {
   std::vector<int64_t> widths = {32, 64, 96};  // channels of the dense decoder a scale
   // Channels of an own stem at the two finer strides, for a SAM that has none.
   std::vector<int64_t> side_stem;
+  // Sides of the encoder's input that it has been trained at, rising; empty = the model's own alone.
+  std::vector<int64_t> sizes;
 
   // Throws Error(kInvalidArg) naming the key.
   static TaskEncoderConfig from_json(const io::Json& json);

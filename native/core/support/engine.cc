@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* kEngines[] = {"learned", "training-free", "threshold", "copy", "baseline"};
 constexpr const char* kOutputs[] = {"dense", "refined", "mean"};
+constexpr const char* kScales[] = {"any", "given", "stretched", "relative"};
 constexpr uint64_t kSubsetStream = 21;
 
 [[noreturn]] void bad(const std::string& key, const std::string& why) {
@@ -28,8 +29,10 @@ template <typename Options, typename Visitor>
 void visit(Options& o, Visitor&& v) {
   v("engine", o.engine);
   v("output", o.output);
+  v("scale", o.scale);
   v("location", o.location, 0, 10);
   v("temperature", o.temperature, 0.001, 10);
+  v("size", o.size, 0, 8192);
   v("ensemble", o.ensemble, 1, 64);
   v("subset", o.subset, 0, 4096);
   v("seed", o.seed, 0, 9007199254740991.0);
@@ -123,6 +126,7 @@ FitOptions FitOptions::from_json(const io::Json& json) {
   }
   one_of("engine", options.engine, kEngines);
   one_of("output", options.output, kOutputs);
+  one_of("scale", options.scale, kScales);
   return options;
 }
 
@@ -145,6 +149,16 @@ void check_engine(const model::Model& model, const std::string& engine) {
                              "' cannot use. Use the engine 'baseline', or load a SAM.");
 }
 
+// Maps of one size do not fit those of another.
+void check_size(const model::Model& model, const Seen& seen, const FitOptions& options) {
+  if (options.engine != "learned" && options.engine != "training-free") return;
+  const int64_t size = options.size > 0 ? options.size : model.image_size();
+  if (seen.frame.side == size) return;
+  throw Error(ErrorCode::kInvalidArg, "The picture was encoded at " + std::to_string(seen.frame.side) +
+                                          " pixels and the task is for " + std::to_string(size) +
+                                          ". Encode it at the task's size.");
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& examples,
@@ -152,10 +166,11 @@ std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& exa
   progress.check();
   check_engine(model, options.engine);
   if (examples.empty()) throw Error(ErrorCode::kInvalidArg, "A task needs at least one example.");
+  for (const auto& example : examples) check_size(model, *example.image, options);
   if (options.engine == "learned") return fit_learned(model, examples, options);
   if (options.engine == "training-free") return fit_training_free(model, examples, options);
   if (options.engine == "baseline") return fit_baseline(model, examples);
-  if (options.engine == "threshold") return fit_threshold(examples);
+  if (options.engine == "threshold") return fit_threshold(examples, options);
   return fit_copy(examples);
 }
 
@@ -169,7 +184,9 @@ std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& ten
   return restore_copy(tensors);
 }
 
-std::pair<at::Tensor, at::Tensor> Fitted::probability(const Seen& query, const sam::Prompts& prompts) const {
+std::pair<at::Tensor, at::Tensor> Fitted::probability(const model::Model& model, const Seen& query,
+                                                      const sam::Prompts& prompts) const {
+  check_size(model, query, options);
   std::vector<at::Tensor> all;
   for (const auto& member : members) all.push_back(member->probability(query, prompts));
   if (all.size() == 1) return {all[0], at::zeros_like(all[0])};
@@ -223,7 +240,10 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
   }
   const bool learned = std::any_of(candidates.begin(), candidates.end(),
                                    [](const FitOptions& o) { return o.engine == "learned"; });
-  for (const auto& options : candidates) check_engine(model, options.engine);
+  for (const auto& options : candidates) {
+    check_engine(model, options.engine);
+    for (const auto& example : examples) check_size(model, *example.image, options);
+  }
   Contributions contributions;
   if (learned) contributions = contributions_of(model, examples, progress);
   std::vector<std::vector<io::Json>> results(candidates.size(), std::vector<io::Json>(examples.size()));

@@ -31,6 +31,9 @@ struct Seen {
   mutable std::optional<Said> said;
 };
 
+// Cells of the embedding along a side.
+inline int64_t grid_of(const Seen& seen) { return seen.features.embedding.size(2); }
+
 struct Example {
   std::shared_ptr<const Seen> image;
   at::Tensor mask;    // bool [H, W] of the picture, on the CPU
@@ -46,6 +49,12 @@ struct FitOptions {
   std::string output = "mean";
   // Of "training-free": weight of the location prior, and how sharply similarity decides.
   double location = 0.5, temperature = 0.07;
+  // Of "threshold": what grey levels are levels of. "given": as they are; "stretched": the picture's own range;
+  // "relative": to its median; "any": of these what fits the examples best.
+  std::string scale = "any";
+  // Side of the encoder's input that examples and queries are seen at; 0 = the model's own. Of "learned" and
+  // "training-free".
+  int64_t size = 0;
   // Members of the ensemble, each fitted to another subset of the examples: 1 = all examples once.
   int64_t ensemble = 1;
   int64_t subset = 0;  // examples a member; 0 = two thirds of them
@@ -82,7 +91,7 @@ std::unique_ptr<Engine> fit_learned(model::Model& model, const std::vector<Examp
 std::unique_ptr<Engine> fit_training_free(model::Model& model, const std::vector<Example>& examples,
                                           const FitOptions& options);
 std::unique_ptr<Engine> fit_baseline(model::Model& model, const std::vector<Example>& examples);
-std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples);
+std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples, const FitOptions& options);
 std::unique_ptr<Engine> fit_copy(const std::vector<Example>& examples);
 std::unique_ptr<Engine> restore_learned(model::Model& model, const io::NamedTensors& tensors,
                                         const FitOptions& options);
@@ -99,7 +108,8 @@ struct Fitted {
   std::vector<std::unique_ptr<Engine>> members;
 
   // Mean and standard deviation over the members, float32 [H, W] each.
-  std::pair<at::Tensor, at::Tensor> probability(const Seen& query, const sam::Prompts& prompts) const;
+  std::pair<at::Tensor, at::Tensor> probability(const model::Model& model, const Seen& query,
+                                                const sam::Prompts& prompts) const;
   io::Json describe() const;
 };
 

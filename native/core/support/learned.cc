@@ -33,7 +33,7 @@ at::Tensor mask_cells(const Example& example, const sam::SamConfig& config) {
 Contributions contributions_of(model::Model& model, const std::vector<Example>& examples,
                                const Progress& progress) {
   need_task_encoder(model);
-  const auto positions = model.sam->prompt_encoder->dense_pe();
+  const auto positions = model.sam->prompt_encoder->dense_pe(grid_of(*examples.front().image));
   std::vector<Contributions> parts(examples.size());
   std::vector<size_t> unread;
   for (size_t i = 0; i < examples.size(); ++i) {
@@ -73,7 +73,7 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
 LearnedLogits learned_logits(model::Model& model, const TaskState& state, const Seen& query,
                              const sam::Prompts& prompts) {
   const auto out = answer(*model.sam, *model.task_encoder, {query.features, query.maps}, state,
-                          model.sam->prompt_encoder->dense_pe(), prompts);
+                          model.sam->prompt_encoder->dense_pe(grid_of(query)), prompts);
   const auto at_pixels = [&](const at::Tensor& low_res) {
     return sam::postprocess(low_res, query.frame, model.sam->config).select(0, 0).select(0, 0).cpu();
   };

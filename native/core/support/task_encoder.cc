@@ -128,6 +128,10 @@ TaskEncoderImpl::TaskEncoderImpl(const TaskEncoderConfig& config, const sam::Sam
     scales_.push_back(scale);
   }
   token_proj_ = register_module("token_proj", sam::Conv2d(dim, dim, 1, 1, 0, true));
+  // Nothing else bounds what is remembered: without norms it grew until training fell apart.
+  token_norm_ = register_module("token_norm", sam::LayerNorm2d(dim, sam::kSteadyEps));
+  memory_norm_ = register_module("memory_norm", sam::LayerNorm(dim, 1e-5));
+  read_norm_ = register_module("read_norm", sam::LayerNorm(dim, 1e-5));
   mask_patch_ = register_module("mask_patch", sam::Conv2d(1, dim, 4, 4, 0, true));
   latents_ = register_module("latents", sam::Embedding(config.latents, dim));
   auto distill = register_module("distill", std::make_shared<torch::nn::Module>());
@@ -163,6 +167,10 @@ Maps TaskEncoderImpl::maps(const at::Tensor& image, const sam::ImageFeatures& fe
     for (const auto& map : out.features) out.inside.push_back(pooled(inside.to(at::kFloat), map));
   }
   return out;
+}
+
+at::Tensor TaskEncoderImpl::tokens(const at::Tensor& embedding) {
+  return token_norm_->forward(token_proj_->forward(embedding));
 }
 
 at::Tensor TaskEncoderImpl::ridge_features(Scale& scale, const at::Tensor& features,
@@ -202,7 +210,7 @@ Contributions TaskEncoderImpl::contribute(const Maps& supports, const at::Tensor
     s.outside = at::matmul(ridge, ridge.transpose(1, 2)) / cells - s.inside;
     out.scales.push_back(std::move(s));
   }
-  const auto t = token_proj_->forward(supports.features.back());
+  const auto t = tokens(supports.features.back());
   const auto patch = mask_patch_->forward(masks.to(t.scalar_type()));
   out.keys = tokens_of(t + positions.to(t.scalar_type()));
   out.values = tokens_of(t + patch.to(t.scalar_type()));
@@ -240,6 +248,7 @@ TaskState TaskEncoderImpl::combine(const Contributions& supports, int64_t tasks)
   auto z = latents_->weight.to(supports.keys.scalar_type()).unsqueeze(0).expand({tasks, -1, -1});
   const auto keys = all(supports.keys), values = all(supports.values);
   for (auto& block : distill_) z = block->forward(z, {}, keys, values);
+  z = memory_norm_->forward(z);
   // What lies where on average.
   const int64_t cells = supports.keys.size(1);
   const auto grid = static_cast<int64_t>(std::llround(std::sqrt(static_cast<double>(cells))));
@@ -274,7 +283,7 @@ DensePrediction TaskEncoderImpl::predict(const Maps& queries, const TaskState& s
   const auto& coarse = queries.features.back();
   const int64_t rows = coarse.size(0), count = rows / state.keys.size(0), h = coarse.size(2),
                 w = coarse.size(3);
-  auto x = tokens_of(token_proj_->forward(coarse));
+  auto x = tokens_of(tokens(coarse));
   const auto pe = tokens_of(positions.to(x.scalar_type()));
   const auto keys = repeated(state.keys, count), values = repeated(state.values, count);
   for (auto& block : attend_) x = block->forward(x, pe, keys, values);
@@ -286,7 +295,7 @@ DensePrediction TaskEncoderImpl::predict(const Maps& queries, const TaskState& s
   // Many places look like the target; which of them is it? They look at each other to tell.
   x = x + fuse_->forward(at::cat(summary, 2));
   for (auto& block : joint_) x = block->forward(x, pe);
-  x = x.transpose(1, 2).reshape({rows, -1, h, w}).contiguous(at::MemoryFormat::ChannelsLast);
+  x = read_norm_->forward(x).transpose(1, 2).reshape({rows, -1, h, w}).contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = scales_.size(); i-- > 0;) {
     const auto& f = queries.features[i];
     if (i + 1 < scales_.size()) {

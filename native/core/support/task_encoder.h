@@ -88,7 +88,7 @@ TORCH_MODULE(ReadBlock);
 class TaskEncoderImpl : public torch::nn::Module {
  public:
   TaskEncoderImpl(const TaskEncoderConfig& config, const sam::SamConfig& sam);
-  const TaskEncoderConfig config;
+  TaskEncoderConfig config;
 
   // image: the encoder's input [B, 3, S, S]. `inside` [B, 1, S, S] or undefined: 1 on the picture, 0 on
   // padding.
@@ -105,12 +105,15 @@ class TaskEncoderImpl : public torch::nn::Module {
     sam::Conv2d bins{nullptr}, squeeze{nullptr}, value0{nullptr}, value1{nullptr}, ridge{nullptr};
     at::Tensor penalty;  // [1], log of the ridge penalty
   };
+  at::Tensor tokens(const at::Tensor& embedding);
   at::Tensor ridge_features(Scale& scale, const at::Tensor& features, const at::Tensor& inside);
   at::Tensor read(Scale& scale, const TaskState::Scale& state, const Maps& queries, size_t index);
 
   std::vector<Scale> scales_;
   sam::Stem side_stem_{nullptr};
   sam::Conv2d token_proj_{nullptr}, mask_patch_{nullptr};
+  sam::LayerNorm2d token_norm_{nullptr};
+  sam::LayerNorm memory_norm_{nullptr}, read_norm_{nullptr};
   sam::Embedding latents_{nullptr};
   std::vector<ReadBlock> distill_, attend_, joint_;
   sam::Linear fuse_{nullptr}, token_out_{nullptr};

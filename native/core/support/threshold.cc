@@ -20,8 +20,12 @@ constexpr std::array<double, 3> kSmoothing = {0, 1.0 / 256, 1.0 / 96};
 // Shares of the pixels that become black and white where each picture is stretched by itself: stains and
 // gains differ from picture to picture, and what is dark in one is what is dark for it.
 constexpr double kBlack = 0.005, kWhite = 0.995;
+// Greys up to here surround the body; the level that the median of the others becomes.
+constexpr double kSurroundings = 5, kMedianLevel = 64;
 // Grey levels over which certainty grows at a band's edge.
 constexpr double kSoftness = 6;
+// How a picture's greys become levels; "any" is what fits the examples best.
+constexpr const char* kScales[] = {"given", "stretched", "relative"};
 constexpr const char* kChannelNames[] = {"grey",      "red",      "green",     "blue",
                                          "red-green", "blue-red", "saturation"};
 
@@ -56,14 +60,25 @@ at::Tensor stretched(const at::Tensor& x) {
   return (x - black) * ((kLevels - 1) / std::max(1.0, white - black));
 }
 
+// Relative to what most of the picture is, black surroundings left out: the greys of magnetic resonance have no
+// unit, but a tissue stays darker or brighter than the others by about the same factor.
+at::Tensor relative(const at::Tensor& x) {
+  const auto shown = x.masked_select(x > kSurroundings);
+  const double median = shown.numel() > 0 ? std::max(1.0, shown.median().item<double>()) : kMedianLevel;
+  return x * (kMedianLevel / median);
+}
+
+at::Tensor scaled(const at::Tensor& x, int64_t scale) {
+  return scale == 1 ? stretched(x) : scale == 2 ? relative(x) : x;
+}
+
 // What a band's levels are levels of.
-at::Tensor levels_of(const at::Tensor& pixels, int64_t index, int64_t smoothing, bool stretch) {
-  const auto x = smooth(channel(pixels, index), kSmoothing[static_cast<size_t>(smoothing)]);
-  return stretch ? stretched(x) : x;
+at::Tensor levels_of(const at::Tensor& pixels, int64_t index, int64_t smoothing, int64_t scale) {
+  return scaled(smooth(channel(pixels, index), kSmoothing[static_cast<size_t>(smoothing)]), scale);
 }
 
 struct Band {
-  int64_t channel = 0, smoothing = 0, low = 0, high = kLevels - 1, stretch = 0;
+  int64_t channel = 0, smoothing = 0, low = 0, high = kLevels - 1, scale = 0;
   double dice = -1;
 };
 
@@ -73,7 +88,7 @@ class Threshold : public Engine {
 
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
     const auto x = levels_of(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel, band_.smoothing,
-                             band_.stretch != 0);
+                             band_.scale);
     // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale
     // is no edge.
     constexpr double kFar = 1000;
@@ -82,13 +97,13 @@ class Threshold : public Engine {
     return at::sigmoid(at::minimum(x - low, high - x) / kSoftness);
   }
   io::NamedTensors tensors() const override {
-    return {{"band", at::tensor({band_.channel, band_.smoothing, band_.low, band_.high, band_.stretch})}};
+    return {{"band", at::tensor({band_.channel, band_.smoothing, band_.low, band_.high, band_.scale})}};
   }
   io::Json describe() const override {
     io::Json json;
     json.set("channel", kChannelNames[band_.channel]);
     json.set("smoothing", kSmoothing[static_cast<size_t>(band_.smoothing)]);
-    json.set("stretched", band_.stretch != 0);
+    json.set("scale", kScales[band_.scale]);
     json.set("low", band_.low);
     json.set("high", band_.high);
     return json;
@@ -134,11 +149,11 @@ double dice_of(const std::vector<Sums>& examples, int64_t low, int64_t high) {
 
 // The best band: coarse steps over all, then single levels round the best.
 void search(const std::vector<Sums>& examples, Band& band, int64_t channel, int64_t smoothing,
-            int64_t stretch) {
+            int64_t scale) {
   const auto consider = [&](int64_t low, int64_t high) {
     if (low < 0 || high >= kLevels || low > high) return;
     const double dice = dice_of(examples, low, high);
-    if (dice > band.dice) band = {channel, smoothing, low, high, stretch, dice};
+    if (dice > band.dice) band = {channel, smoothing, low, high, scale, dice};
   };
   constexpr int64_t kStep = 4;
   Band before = band;
@@ -155,21 +170,24 @@ void search(const std::vector<Sums>& examples, Band& band, int64_t channel, int6
 
 }  // namespace
 
-std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples) {
+std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples, const FitOptions& options) {
   // Colours only where all examples have them.
   const bool colour = std::all_of(examples.begin(), examples.end(),
                                   [](const Example& e) { return e.image->pixels.size(0) == 3; });
   Band best;
   for (int64_t c = 0; c < (colour ? 7 : 1); ++c) {
     for (int64_t s = 0; s < static_cast<int64_t>(kSmoothing.size()); ++s) {
-      std::vector<Sums> plain, own;
+      std::array<std::vector<Sums>, std::size(kScales)> sums;
+      const auto wanted = [&](size_t scale) { return options.scale == "any" || options.scale == kScales[scale]; };
       for (const auto& example : examples) {
-        const auto x = levels_of(example.image->pixels, c, s, false);
-        plain.push_back(count(x, example.mask));
-        own.push_back(count(stretched(x), example.mask));
+        const auto x = smooth(channel(example.image->pixels, c), kSmoothing[static_cast<size_t>(s)]);
+        for (size_t scale = 0; scale < sums.size(); ++scale) {
+          if (wanted(scale)) sums[scale].push_back(count(scaled(x, static_cast<int64_t>(scale)), example.mask));
+        }
       }
-      search(plain, best, c, s, 0);
-      search(own, best, c, s, 1);
+      for (size_t scale = 0; scale < sums.size(); ++scale) {
+        if (wanted(scale)) search(sums[scale], best, c, s, static_cast<int64_t>(scale));
+      }
     }
   }
   return std::make_unique<Threshold>(best);
@@ -182,7 +200,7 @@ std::unique_ptr<Engine> restore_threshold(const io::NamedTensors& tensors) {
   const auto* v = values.const_data_ptr<int64_t>();
   const auto between = [](int64_t x, int64_t high) { return std::clamp<int64_t>(x, 0, high); };
   return std::make_unique<Threshold>(Band{between(v[0], 6), between(v[1], 2), between(v[2], kLevels - 1),
-                                          between(v[3], kLevels - 1), between(v[4], 1), 0});
+                                          between(v[3], kLevels - 1), between(v[4], 2), 0});
 }
 
 }  // namespace gmiseg::support

@@ -37,7 +37,7 @@ at::Tensor unit_embedding(const Seen& image) {
 
 // Which cells of the embedding's grid are picture, bool [g, g].
 at::Tensor picture_cells(const sam::Frame& frame, const sam::SamConfig& config) {
-  const int64_t grid = config.grid(), patch = config.patch_size;
+  const int64_t patch = config.patch_size, grid = frame.side / patch;
   const auto end = [&](int64_t pixels) { return std::min(grid, (pixels + patch - 1) / patch); };
   auto out = at::zeros({grid, grid}, at::kBool);
   out.slice(0, frame.top / patch, end(frame.top + frame.input_height))
@@ -120,10 +120,9 @@ class TrainingFree : public Engine {
   }
 
   at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const override {
-    const auto& config = model_.sam->config;
     const auto logits = evidence(query);
-    const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0),
-                                             {config.low_res(), config.low_res()}, false);
+    const int64_t side = sam::low_res_of(query.frame, model_.sam->config);
+    const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0), {side, side}, false);
     const auto dense = at_pixels(low, query.frame);
     const bool prompted = prompts.points.defined() || prompts.boxes.defined();
     if (options_.output == "dense" && !prompted) return dense.sigmoid();
@@ -177,8 +176,8 @@ class TrainingFree : public Engine {
   at::Tensor best_mask(const Seen& query, const sam::Prompts& prompts, const at::Tensor& evidence) const {
     auto& sam = *model_.sam;
     const auto masks =
-        sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(),
-                                  sam.prompt_encoder->forward(prompts, 1), sam::MaskChoice::kMulti);
+        sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(grid_of(query)),
+                                  sam.prompt_encoder->forward(prompts, 1, grid_of(query)), sam::MaskChoice::kMulti);
     const auto logits = masks.logits.to(at::kCPU, at::kFloat), iou = masks.iou.to(at::kCPU, at::kFloat);
     const auto p = logits.sigmoid(), q = evidence.sigmoid();
     const auto agreement = 2 * (p * q).sum({2, 3}) / (p.sum({2, 3}) + q.sum({2, 3}) + 1);
@@ -196,7 +195,7 @@ class TrainingFree : public Engine {
       if (c.evidence < kComponentShare * found[0].evidence) break;
       sam::Prompts prompts;
       point_prompts(c, logits, prompts);
-      const auto edge = static_cast<double>(config.image_size - 1);
+      const auto edge = static_cast<double>(query.frame.side - 1);
       const auto side = [&](int64_t at_cell) {
         return static_cast<float>(std::clamp(static_cast<double>(at_cell) * cell, 0.0, edge));
       };
@@ -285,7 +284,7 @@ class TrainingFree : public Engine {
 std::unique_ptr<Engine> fit_training_free(model::Model& model, const std::vector<Example>& examples,
                                           const FitOptions& options) {
   const auto& config = model.sam->config;
-  const int64_t grid = config.grid();
+  const int64_t grid = grid_of(*examples.front().image);
   std::vector<at::Tensor> target, ring, rest, summaries, masks;
   double cells_in = 0;
   for (const auto& example : examples) {

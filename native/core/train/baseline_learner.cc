@@ -21,6 +21,8 @@ void check_options(const TrainOptions& o, const baselines::Config& config) {
     refuse((config.method == "cyclegan" ? "CycleGAN's variant " + config.variant : std::string("A U-Net")) +
            " learns one task, not to read examples: leave 'episodes' out and name a store's task.");
   }
+  if (!o.image_sizes.empty())
+    refuse("A baseline trains at its own size. Leave the training option 'imageSizes' out.");
   if (o.episodes && (config.image_size % 8 != 0 || config.image_size < 32)) {
     refuse("Synthetic tasks are painted at multiples of 8 pixels from 32 on; the model's input has " +
            std::to_string(config.image_size) + ".");

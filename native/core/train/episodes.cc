@@ -75,12 +75,24 @@ Episodes::Episodes(const TrainOptions& options, int64_t size)
 
 Episodes::Batch Episodes::batch(int64_t number) const {
   runtime::Rng rng(options_.seed, kEpisodeStream, static_cast<uint64_t>(number));
-  const int64_t supports = options_.supports[rng.below(static_cast<int64_t>(options_.supports.size()))];
-  return {rng, supports};
+  const auto one_of = [&](const std::vector<int64_t>& list) {
+    return list[rng.below(static_cast<int64_t>(list.size()))];
+  };
+  const int64_t supports = one_of(options_.supports);
+  const int64_t size = options_.image_sizes.empty() ? size_ : one_of(options_.image_sizes);
+  int64_t most = options_.batch_size;
+  for (const int64_t each : options_.image_sizes) most = std::max(most, tasks_of(each));
+  return {rng, supports, size, tasks_of(size), static_cast<uint64_t>(number * most)};
 }
 
-std::vector<Element> Episodes::synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const {
-  const synth::Task task(options_.seed, item, size_);
+// Half the side is a quarter of the pixels, but not of the time.
+int64_t Episodes::tasks_of(int64_t size) const {
+  return std::max<int64_t>(1, options_.batch_size * size_ / size);
+}
+
+std::vector<Element> Episodes::synthetic_task(uint64_t item, int64_t count, int64_t size,
+                                              runtime::Rng& rng) const {
+  const synth::Task task(options_.seed, item, size);
   std::vector<Element> out;
   uint64_t subject = static_cast<uint64_t>(rng.below(1000)) * 100;
   const auto cut = Cut::drawn(rng);
@@ -128,11 +140,11 @@ std::vector<Element> Episodes::real_task(uint64_t item, int64_t count, runtime::
   return out;
 }
 
-std::vector<Element> Episodes::draw(uint64_t item, int64_t count) const {
+std::vector<Element> Episodes::draw(uint64_t item, int64_t count, int64_t size) const {
   runtime::Rng rng(options_.seed, kTaskStream, item);
   const bool synthetic = !index_ || rng.chance(options_.episodes ? options_.synthetic_share : 0);
   const Turn turn{rng.chance(options_.flip), rng.chance(options_.flip) ? 1 + rng.below(3) : 0};
-  auto out = synthetic ? synthetic_task(item, count, rng) : real_task(item, count, rng);
+  auto out = synthetic ? synthetic_task(item, count, size, rng) : real_task(item, count, rng);
   for (auto& element : out) element = turn(element);
   return out;
 }

@@ -26,18 +26,21 @@ struct Element {
 
 class Episodes {
  public:
-  // size: side of synthetic pictures. Without options.episodes all tasks are the stores' own. `options` must
+  // size: side of the model's input. Without options.episodes all tasks are the stores' own. `options` must
   // outlive the episodes.
   Episodes(const TrainOptions& options, int64_t size);
 
-  // What is drawn for batch number `number`: the size of its support sets, and more by whoever goes on.
+  // What is drawn for batch number `number`: the size of its support sets, the side of the model's input, its
+  // tasks, and more by whoever goes on.
   struct Batch {
     runtime::Rng rng;
-    int64_t supports;
+    int64_t supports, size, tasks;
+    uint64_t first;  // number of the first of its tasks
   };
   Batch batch(int64_t number) const;
-  // So many elements of the run's task number `item`, which depends on the seed alone.
-  std::vector<Element> draw(uint64_t item, int64_t count) const;
+  // So many elements of the run's task number `item`, which depends on the seed alone; synthetic ones of `size`
+  // pixels a side.
+  std::vector<Element> draw(uint64_t item, int64_t count, int64_t size) const;
 
   // Dice of each query, [Q], by suffixes of the task's name; the first one counts.
   using Scores = std::vector<std::pair<std::string, at::Tensor>>;
@@ -53,7 +56,8 @@ class Episodes {
   std::vector<std::string> targets() const;
 
  private:
-  std::vector<Element> synthetic_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
+  int64_t tasks_of(int64_t size) const;
+  std::vector<Element> synthetic_task(uint64_t item, int64_t count, int64_t size, runtime::Rng& rng) const;
   std::vector<Element> real_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
 
   const TrainOptions& options_;

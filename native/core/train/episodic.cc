@@ -70,8 +70,8 @@ Episodic::Episodic(model::Model& model, const TrainOptions& options, double iou_
       episodes_(options, model.sam->config.image_size) {}
 
 Batch Episodic::make_batch(int64_t number) const {
-  const auto& config = model_.sam->config;
-  auto [rng, supports] = episodes_.batch(number);
+  auto [rng, supports, size, tasks, first] = episodes_.batch(number);
+  const auto config = model_.sam->config.resized(size);
   const int64_t queries = options_.queries;
   const double kind = rng.uniform(0, options_.box_share + options_.points_share + options_.both_share);
   const bool with_box = kind < options_.box_share || kind >= options_.box_share + options_.points_share;
@@ -83,16 +83,15 @@ Batch Episodic::make_batch(int64_t number) const {
   std::vector<at::Tensor> support_images, query_images, masks, targets, parts, all_points, boxes,
       support_inside, query_inside;
   bool whole = true;
-  for (int64_t t = 0; t < options_.batch_size; ++t) {
-    const auto item = static_cast<uint64_t>(number * options_.batch_size + t);
-    const auto elements = episodes_.draw(item, supports + queries);
+  for (int64_t t = 0; t < tasks; ++t) {
+    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports + queries, size);
     for (int64_t i = 0; i < supports + queries; ++i) {
       const auto& element = elements[i];
       const auto input = input_of(element, config);
       whole = whole && input.whole;
       const bool support = i < supports;
       (support ? support_images : query_images).push_back(noisy(input, options_.noise, rng));
-      (support ? support_inside : query_inside).push_back(sam::picture_share(input.frame, config));
+      (support ? support_inside : query_inside).push_back(sam::picture_share(input.frame));
       if (support) {
         masks.push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));
         continue;
@@ -105,7 +104,7 @@ Batch Episodic::make_batch(int64_t number) const {
       const auto mask = empty ? at::ones_like(element.mask) : random_part(element.mask, rng);
       parts.push_back(low_res_target(empty ? element.mask : mask, input.frame, config, options_.target));
       if (with_points) all_points.push_back(points_in_mask(mask, points, input.frame, rng));
-      if (with_box) boxes.push_back(box_of_mask(mask, options_.box_offset, input.frame, config, rng));
+      if (with_box) boxes.push_back(box_of_mask(mask, options_.box_offset, input.frame, rng));
     }
   }
   const auto joined = [](std::vector<at::Tensor> a, const std::vector<at::Tensor>& b) {
@@ -113,7 +112,7 @@ Batch Episodic::make_batch(int64_t number) const {
     return at::cat(a);
   };
   Batch batch;
-  batch.tasks = options_.batch_size;
+  batch.tasks = tasks;
   batch.images = joined(std::move(support_images), query_images);
   if (!whole) batch.inside = joined(std::move(support_inside), query_inside);
   batch.support_masks = at::stack(masks);
@@ -157,7 +156,8 @@ Losses Episodic::forward(const Batch& batch) {
   const int64_t count = batch.images.size(0), split = batch.support_masks.size(0);
   const auto features = encode(batch.images);
   const auto maps = task_encoder.maps(batch.images, features, batch.inside);
-  const auto positions = sam.prompt_encoder->dense_pe();
+  const int64_t grid = features.embedding.size(2);
+  const auto positions = sam.prompt_encoder->dense_pe(grid);
   const auto contributions = task_encoder.contribute(rows_of(maps, 0, split), batch.support_masks, positions);
   const auto state = task_encoder.combine(contributions, batch.tasks);
   const auto query_features = rows_of(features, split, count);
@@ -192,7 +192,7 @@ Losses Episodic::forward(const Batch& batch) {
       if (batch.points.defined())
         prompts.labels = at::ones({batch.points.size(0), batch.points.size(1)}, batch.points.options());
       masks = sam.mask_decoder->forward(query_features, positions,
-                                        sam.prompt_encoder->forward(prompts, batch.target.size(0)),
+                                        sam.prompt_encoder->forward(prompts, batch.target.size(0), grid),
                                         sam::MaskChoice::kSingle);
     }
     out.total = out.total + options_.prompted_weight * std::get<0>(scored(masks, target));
@@ -216,7 +216,7 @@ std::pair<at::Tensor, at::Tensor> Episodic::validation_dice(const std::vector<El
     for (const auto& element : elements) {
       const auto input = input_of(element, config);
       images.push_back(input.image);
-      inside.push_back(sam::picture_share(input.frame, config));
+      inside.push_back(sam::picture_share(input.frame));
       if (masks != nullptr)
         masks->push_back(low_res_target(element.mask, input.frame, config, TargetMode::kSoft));
     }

@@ -32,12 +32,10 @@ class InContextObjective : public BaselineObjective {
 };
 
 Batch InContextObjective::make_batch(int64_t number) const {
-  const int64_t size = model_.image_size();
-  auto [rng, supports] = episodes_.batch(number);
+  auto [rng, supports, size, tasks, first] = episodes_.batch(number);
   std::vector<at::Tensor> support_images, query_images, masks, targets;
-  for (int64_t t = 0; t < options_.batch_size; ++t) {
-    const auto item = static_cast<uint64_t>(number * options_.batch_size + t);
-    const auto elements = episodes_.draw(item, supports + options_.queries);
+  for (int64_t t = 0; t < tasks; ++t) {
+    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports + options_.queries, size);
     for (size_t i = 0; i < elements.size(); ++i) {
       const bool support = static_cast<int64_t>(i) < supports;
       const auto image = baselines::picture_input(elements[i].image, size);
@@ -47,7 +45,7 @@ Batch InContextObjective::make_batch(int64_t number) const {
   }
   support_images.insert(support_images.end(), query_images.begin(), query_images.end());
   Batch batch;
-  batch.tasks = options_.batch_size;
+  batch.tasks = tasks;
   batch.images = at::cat(support_images);
   batch.support_masks = at::cat(masks);
   batch.target = at::cat(targets);

@@ -77,7 +77,8 @@ constexpr std::pair<const char*, TargetMode> kTargets[] = {
     {"area", TargetMode::kArea}, {"nearest", TargetMode::kNearest}, {"soft", TargetMode::kSoft}};
 constexpr const char* kParts[] = {"adapter", "decoder", "prompt-encoder", "encoder", "task-encoder", "all"};
 constexpr const char* kOwnKeys[] = {"data",   "out",  "resume", "train",    "adapter",     "datasets",
-                                    "labels", "seed", "target", "supports", "taskEncoder", "baseline"};
+                                    "labels", "seed", "target", "supports", "imageSizes",  "taskEncoder",
+                                    "baseline"};
 
 void read(const Json& json, const char* key, bool& value) {
   if (!json.is_bool()) bad(key, "must be true or false.");
@@ -185,6 +186,15 @@ TrainOptions TrainOptions::from_json(const Json& json, const TrainOptions& defau
       if (o.supports.back() < 1 || o.supports.back() > 64) bad("supports", "must be sizes between 1 and 64.");
     }
   }
+  if (const auto* v = json.find("imageSizes"); v != nullptr && !v->is_null()) {
+    if (!v->is_array()) bad("imageSizes", "must be a list of sides in pixels.");
+    if (!o.episodes) bad("imageSizes", "is for episodes.");
+    for (const auto& size : v->as_array()) {
+      o.image_sizes.push_back(size.as_int());
+      if (o.image_sizes.back() < 32 || o.image_sizes.back() > 1024 || o.image_sizes.back() % 32 != 0)
+        bad("imageSizes", "must be multiples of 32 between 32 and 1024.");
+    }
+  }
   if (const auto* v = json.find("taskEncoder"); v != nullptr && !v->is_null())
     o.task_encoder = support::TaskEncoderConfig::from_json(*v);
   if (const auto* v = json.find("baseline"); v != nullptr && !v->is_null()) {
@@ -233,6 +243,7 @@ Json TrainOptions::to_json() const {
   for (int64_t label : labels) label_values.emplace_back(label);
   json.set("labels", std::move(label_values));
   json.set("supports", io::Json::Array(supports.begin(), supports.end()));
+  if (!image_sizes.empty()) json.set("imageSizes", io::Json::Array(image_sizes.begin(), image_sizes.end()));
   json.set("taskEncoder", task_encoder.to_json());
   if (has_baseline) {
     Json own;

@@ -74,7 +74,7 @@ Batch Prompted::make_batch(int64_t number) const {
       if (p > 0 && mask.sum().item<int64_t>() < options.min_pixels) mask = sample.labels.eq(ref.label);
       targets.push_back(low_res_target(mask, frame, config, options.target));
       if (with_points) all_points.push_back(points_in_mask(mask, points, frame, rng));
-      if (with_box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, config, rng));
+      if (with_box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, rng));
     }
   }
   Batch batch;

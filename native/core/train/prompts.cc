@@ -26,10 +26,9 @@ at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Fram
   return in_input(inside.index_select(0, at::tensor(picks)).flip({1}).to(at::kFloat), frame);
 }
 
-at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
-                       const sam::SamConfig& config, runtime::Rng& rng) {
+at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame, runtime::Rng& rng) {
   const auto rows = mask.any(1).nonzero(), columns = mask.any(0).nonzero();
-  const double scale = static_cast<double>(config.image_size) / 1024;
+  const double scale = static_cast<double>(frame.side) / 1024;
   const auto move = [&] { return rng.uniform(0, offset) * scale; };
   const double x0 = columns.min().item<double>() * frame.scale_x() - move();
   const double y0 = rows.min().item<double>() * frame.scale_y() - move();
@@ -81,8 +80,9 @@ std::pair<at::Tensor, at::Tensor> error_point(const at::Tensor& logits, const at
                                               const at::Tensor& noise, const sam::SamConfig& config) {
   const auto truth = target.gt(0.5), wrong = logits.gt(0).logical_xor(truth);
   const auto pick = (wrong.to(at::kFloat) * noise).flatten(1).argmax(1);
-  const double cell = static_cast<double>(config.image_size) / static_cast<double>(config.low_res());
-  const auto y = pick.div(config.low_res(), "floor"), x = pick.remainder(config.low_res());
+  const double cell = static_cast<double>(config.patch_size) / 4;
+  const int64_t low = target.size(-1);
+  const auto y = pick.div(low, "floor"), x = pick.remainder(low);
   // Centres of the low-resolution cells, in the input's pixels.
   const auto point = (at::stack({x, y}, 1).to(at::kFloat).unsqueeze(1) + 0.5) * cell - 0.5;
   return {point, truth.flatten(1).gather(1, pick.unsqueeze(1)).to(at::kFloat)};

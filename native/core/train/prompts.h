@@ -12,8 +12,7 @@ namespace gmiseg::train {
 
 // Points and boxes from a mask, in the frame of the encoder's input. `mask` is bool [H, W], not empty.
 at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng);
-at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame,
-                       const sam::SamConfig& config, runtime::Rng& rng);
+at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame, runtime::Rng& rng);
 
 // The 8-connected part of `mask` [H, W], bool and not empty, that a random pixel of it belongs to.
 at::Tensor random_part(const at::Tensor& mask, runtime::Rng& rng);

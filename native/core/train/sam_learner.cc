@@ -1,5 +1,6 @@
 // A SAM: its parts, its adapter, its task encoder.
 #include <algorithm>
+#include <set>
 
 #include "runtime/error.h"
 #include "train/learner.h"
@@ -67,6 +68,10 @@ io::NamedTensors SamLearner::parameters() {
   if (options_.has_adapter) model::add_adapter(model_, options_.adapter, options_.seed);
   if (options_.episodes && !model_.task_encoder) {
     model::add_task_encoder(model_, options_.task_encoder, options_.seed);
+  }
+  if (options_.episodes && !options_.image_sizes.empty()) {
+    const std::set<int64_t> sizes(options_.image_sizes.begin(), options_.image_sizes.end());
+    model_.task_encoder->config.sizes.assign(sizes.begin(), sizes.end());
   }
   io::NamedTensors chosen;
   const auto take = [&](torch::nn::Module& module, const std::string& prefix, bool wanted) {

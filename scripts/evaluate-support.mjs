@@ -1,8 +1,9 @@
 // Support sets in, Dice out: how good a model is at tasks that examples define.
 //   node scripts/evaluate-support.mjs --data STORE --label N[,N...] --out FILE.json [--model RUN|FILE] [--dataset NAME]
 //     [--n 1,4,16] [--draws 5] [--most 24] [--halves] [--engines auto,learned,training-free,threshold,copy]
-//     [--image-size N] [--seed 0] [--threads N] [--sheet FILE.png]
-// An engine with an ensemble of K members over subsets of the supports is written ENGINE*K, such as learned*4.
+//     [--image-size N] [--view whole|crop|tiles-2|tiles-4] [--partner none] [--seed 0] [--threads N] [--sheet FILE.png]
+// An engine is written ENGINE[/OUTPUT][@SIZE][*K]: `learned/refined@128` forces output and input size, `learned*4` is
+// an ensemble of 4 members over subsets of the supports.
 // Several labels are one target together; 0 is what has no label. Supports are drawn (seeded) from the split "train", of different subjects while there are any; queries are slices
 // of the split "test", at most --most, evenly spread. --halves is for a single volume: supports from its lower half,
 // queries from its upper half. Every engine sees the same draws and queries. The last column is no support at all
@@ -28,6 +29,8 @@ const { values } = parseArgs({
     'min-area': { type: 'string', default: '20' },
     pool: { type: 'string', default: 'train' },
     queries: { type: 'string', default: 'test' },
+    view: { type: 'string' },
+    partner: { type: 'string' },
     sheet: { type: 'string' },
   },
 });
@@ -94,6 +97,21 @@ function slice(entry) {
   return /** @type {Promise<Slice>} */ (found);
 }
 
+/** @param {string} text */
+function taskOptions(text) {
+  const parts = /^([a-z-]+)(?:\/([a-z]+))?(?:@(\d+))?(?:\*(\d+))?$/.exec(text);
+  if (parts === null) throw new Error(`${text} is no engine: write ENGINE[/OUTPUT][@SIZE][*K]`);
+  const [, engine, output, size, members] = parts;
+  return {
+    engine,
+    ...(output === undefined ? {} : { output }),
+    ...(size === undefined ? {} : { inputSize: Number(size) }),
+    ...(members === undefined ? {} : { ensemble: Number(members) }),
+    ...(values.view === undefined ? {} : { view: values.view }),
+    ...(values.partner === undefined ? {} : { partner: values.partner }),
+  };
+}
+
 const asked = evenly(queries, Number(values.most));
 const engines = values.engines.split(',');
 const sizes = [...new Set(values.n.split(',').map((n) => Math.min(Number(n), pool.length)))];
@@ -119,7 +137,7 @@ try {
             name: `${entry.subject}-${entry.index}-${at}`,
             group: entry.subject,
           })),
-          { engine: engine.split('*')[0], ensemble: Number(engine.split('*')[1] ?? 1) },
+          taskOptions(engine),
         );
         const dice = [];
         for (const entry of asked) {

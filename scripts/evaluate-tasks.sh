@@ -2,7 +2,9 @@
 # Tasks that the embedded model has never seen, by example: one JSON file each and a table of all.
 #   scripts/evaluate-tasks.sh DATA_DIR OUT_DIR [MODEL]      DATA_DIR holds acdc/, la2018/, wbc/, em_membrane/, ...
 # Cardiac supports come from the training patients, queries from those held back; elsewhere every third subject is a
-# query. The CT is one patient: supports from the lower half of the slices, queries from the upper one.
+# query. Hearts are asked twice: the middle slice of each structure in each volume (the package's default policy),
+# and all slices down to 20 pixels, the ends of the structure among them. The CT is one patient: supports from the
+# lower half of the slices, queries from the upper one.
 # GMISEG_EVALUATE passes options on to evaluate-support.mjs, for example "--draws 2 --n 1,16".
 set -euo pipefail
 data=$1 out=$2 model=${3:-}
@@ -23,6 +25,7 @@ evaluate() { # evaluate NAME STORE LABELS OPTIONS...
 }
 
 cardiac_stores "$data" "$out"
+for set in acdc la2018; do store "$set-middle" --layout nnunet --in "$data/$set" --policy mid-object --axes 2; done
 store wbc --layout folders --in "$data/wbc" --labels 128=cytoplasm,255=nucleus
 store em --layout folders --in "$data/em_membrane"
 store stare --layout folders --in "$data/stare"
@@ -31,7 +34,9 @@ store brats --layout nnunet --in "$data/brats" --policy all --axes 2 --min-area 
 
 evaluate wbc-cell wbc 1,2
 evaluate wbc-nucleus wbc 2
+evaluate acdc-lv-middle acdc-middle 3
 evaluate acdc-lv acdc 3
+evaluate la2018-middle la2018-middle 1
 evaluate la2018 la2018 1
 evaluate em-membrane em 0
 evaluate stare stare 1

@@ -7,6 +7,13 @@
 
 namespace gmiseg::sam {
 
+namespace {
+
+// [B, C, g, g] -> [B, g * g, C]
+at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1, 2); }
+
+}  // namespace
+
 DecoderAttentionImpl::DecoderAttentionImpl(int64_t dim, int64_t heads, int64_t downsample) : heads_(heads) {
   const int64_t inner = dim / downsample;
   q_proj_ = register_module("q_proj", Linear(dim, inner));
@@ -69,13 +76,20 @@ TwoWayTransformerImpl::TwoWayTransformerImpl(const SamConfig& config) {
   norm_final_ = register_module("norm_final_attn", LayerNorm(config.prompt_embed_dim, 1e-5));
 }
 
-std::pair<at::Tensor, at::Tensor> TwoWayTransformerImpl::forward(const at::Tensor& image,
-                                                                 const at::Tensor& positions,
-                                                                 const at::Tensor& tokens) {
-  auto keys = image.flatten(2).transpose(1, 2);
-  const auto key_pe = positions.flatten(2).transpose(1, 2);
-  auto queries = tokens;
-  for (auto& layer : layers_) std::tie(queries, keys) = layer->forward(queries, keys, tokens, key_pe);
+TwoWayTransformerImpl::State TwoWayTransformerImpl::begin(const at::Tensor& image,
+                                                          const at::Tensor& positions,
+                                                          const at::Tensor& tokens) {
+  const auto [queries, keys] =
+      layers_.front()->forward(tokens, tokens_of(image), tokens, tokens_of(positions));
+  return {queries, keys};
+}
+
+TwoWayTransformerImpl::State TwoWayTransformerImpl::finish(const State& state, const at::Tensor& positions,
+                                                           const at::Tensor& tokens) {
+  auto [queries, keys] = state;
+  const auto key_pe = tokens_of(positions);
+  for (size_t i = 1; i < layers_.size(); ++i)
+    std::tie(queries, keys) = layers_[i]->forward(queries, keys, tokens, key_pe);
   const auto out = final_attn_->forward(queries + tokens, keys + key_pe, keys);
   return {norm_final_->forward(queries + out), keys};
 }

@@ -13,7 +13,8 @@ namespace gmiseg::sam {
 class DecoderAttentionImpl : public torch::nn::Module {
  public:
   DecoderAttentionImpl(int64_t dim, int64_t heads, int64_t downsample);
-  at::Tensor forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);  // [B, N, dim]
+  // [B, N, dim]; where one of B is 1, it is shared by the rows of the other.
+  at::Tensor forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
  private:
   int64_t heads_;
@@ -39,9 +40,15 @@ TORCH_MODULE(TwoWayBlock);
 class TwoWayTransformerImpl : public torch::nn::Module {
  public:
   explicit TwoWayTransformerImpl(const SamConfig& config);
-  // image, positions [B or 1, C, g, g], tokens [B, N, C] -> tokens [B, N, C], image [B, g * g, C].
-  std::pair<at::Tensor, at::Tensor> forward(const at::Tensor& image, const at::Tensor& positions,
-                                            const at::Tensor& tokens);
+  struct State {
+    at::Tensor queries;  // [B, N, C]
+    at::Tensor keys;     // [B, g * g, C]
+  };
+  // The first layer: image [B or 1, C, g, g], positions [1, C, g, g], tokens [B, N, C]. One image for all rows is
+  // projected once.
+  State begin(const at::Tensor& image, const at::Tensor& positions, const at::Tensor& tokens);
+  // The other layers -> tokens [B, N, C], image [B, g * g, C].
+  State finish(const State& state, const at::Tensor& positions, const at::Tensor& tokens);
 
  private:
   std::vector<TwoWayBlock> layers_;

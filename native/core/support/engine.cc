@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kEngines[] = {"learned", "training-free", "threshold", "copy", "baseline"};
 constexpr const char* kOutputs[] = {"dense", "refined", "mean"};
-constexpr const char* kScales[] = {"any", "given", "stretched", "relative"};
+constexpr const char* kScaleNames[] = {"any", "given", "stretched", "relative"};
 constexpr uint64_t kSubsetStream = 21;
 
 [[noreturn]] void bad(const std::string& key, const std::string& why) {
@@ -126,7 +126,7 @@ FitOptions FitOptions::from_json(const io::Json& json) {
   }
   one_of("engine", options.engine, kEngines);
   one_of("output", options.output, kOutputs);
-  one_of("scale", options.scale, kScales);
+  one_of("scale", options.scale, kScaleNames);
   return options;
 }
 

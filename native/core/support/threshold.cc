@@ -25,7 +25,7 @@ constexpr double kSurroundings = 5, kMedianLevel = 64;
 // Grey levels over which certainty grows at a band's edge.
 constexpr double kSoftness = 6;
 // How a picture's greys become levels; "any" is what fits the examples best.
-constexpr const char* kScales[] = {"given", "stretched", "relative"};
+constexpr const char* kScaleNames[] = {"given", "stretched", "relative"};
 constexpr const char* kChannelNames[] = {"grey",      "red",      "green",     "blue",
                                          "red-green", "blue-red", "saturation"};
 
@@ -103,7 +103,7 @@ class Threshold : public Engine {
     io::Json json;
     json.set("channel", kChannelNames[band_.channel]);
     json.set("smoothing", kSmoothing[static_cast<size_t>(band_.smoothing)]);
-    json.set("scale", kScales[band_.scale]);
+    json.set("scale", kScaleNames[band_.scale]);
     json.set("low", band_.low);
     json.set("high", band_.high);
     return json;
@@ -177,8 +177,8 @@ std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples, cons
   Band best;
   for (int64_t c = 0; c < (colour ? 7 : 1); ++c) {
     for (int64_t s = 0; s < static_cast<int64_t>(kSmoothing.size()); ++s) {
-      std::array<std::vector<Sums>, std::size(kScales)> sums;
-      const auto wanted = [&](size_t scale) { return options.scale == "any" || options.scale == kScales[scale]; };
+      std::array<std::vector<Sums>, std::size(kScaleNames)> sums;
+      const auto wanted = [&](size_t scale) { return options.scale == "any" || options.scale == kScaleNames[scale]; };
       for (const auto& example : examples) {
         const auto x = smooth(channel(example.image->pixels, c), kSmoothing[static_cast<size_t>(s)]);
         for (size_t scale = 0; scale < sums.size(); ++scale) {

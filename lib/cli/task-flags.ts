@@ -40,7 +40,7 @@ const VALUES = {
   engine: ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'],
   output: ['auto', 'mean', 'dense', 'refined'],
   partner: ['auto', 'none', 'threshold'],
-  scale: ['auto', 'stretched', 'given', 'relative'],
+  scale: ['auto', 'given', 'stretched', 'relative'],
   view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
   axes: ['one', 'three'],
 } as const;

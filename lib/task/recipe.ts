@@ -1,5 +1,5 @@
-/** Levels of grey on the picture's own range, as they are, or relative to its median; the first without evidence. */
-export const SCALES = ['stretched', 'given', 'relative'] as const;
+/** Levels of grey as they are, on the picture's own range, or relative to its median; the first without evidence. */
+export const SCALES = ['given', 'stretched', 'relative'] as const;
 
 /** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
 export interface FitOptions {

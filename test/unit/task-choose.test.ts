@@ -92,8 +92,8 @@ t.test('near equals: the one to trust first; a clear gain: the better one', asyn
       ['training-free', 0.5],
       ['training-free', 0],
       ['training-free', 1],
-      ['threshold', 'stretched'],
       ['threshold', 'given'],
+      ['threshold', 'stretched'],
       ['threshold', 'relative'],
     ],
   );
@@ -107,7 +107,7 @@ t.test('two engines that are near each other: their mean is tried as well', asyn
   t.match(near.choice.recipe, {
     view: 'whole',
     first: { engine: 'learned' },
-    partner: { engine: 'threshold', scale: 'stretched' },
+    partner: { engine: 'threshold', scale: 'given' },
   });
   t.equal(near.session.fits.length, 12, 'two fits for each that is left out');
   const far = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.5 : 0.8));

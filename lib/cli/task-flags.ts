@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Axis, IntensityWindow } from '../image/index.js';
 import type { TaskOptions } from '../task/options.js';
-import { integer, intensityWindow, oneAxis } from './parsers.js';
+import { decimal, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { SupportFolder } from './support-folder.js';
 import { UsageError } from './usage-error.js';
 
@@ -11,6 +11,7 @@ export interface TaskFlags {
   output?: NonNullable<TaskOptions['output']>;
   partner?: NonNullable<TaskOptions['partner']>;
   scale?: NonNullable<TaskOptions['scale']>;
+  cutoff?: number;
   view?: NonNullable<TaskOptions['view']>;
   inputSize?: number;
   ensemble?: number;
@@ -29,6 +30,7 @@ export const FIT_FLAGS = [
   'output',
   'partner',
   'scale',
+  'cutoff',
   'view',
   'inputSize',
   'ensemble',
@@ -62,6 +64,11 @@ export function addFitOptions(command: Command): Command {
     .option('--output <name>', `of the learned engine: ${VALUES.output.join(', ')}`, oneOf('output'))
     .option('--partner <name>', `a second engine: ${VALUES.partner.join(', ')}`, oneOf('partner'))
     .option('--scale <name>', `grey levels of a threshold: ${VALUES.scale.join(', ')}`, oneOf('scale'))
+    .option(
+      '--cutoff <p>',
+      'probability from which on a pixel is target (default: auto)',
+      decimal('--cutoff', 0.01, 0.99),
+    )
     .option('--view <name>', `${VALUES.view.join(', ')} (default: auto)`, oneOf('view'))
     .option(
       '--input-size <pixels>',
@@ -94,6 +101,7 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     output,
     partner,
     scale,
+    cutoff,
     view,
     inputSize,
     ensemble,
@@ -115,6 +123,7 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     ...(output === undefined ? {} : { output }),
     ...(partner === undefined ? {} : { partner }),
     ...(scale === undefined ? {} : { scale }),
+    ...(cutoff === undefined ? {} : { cutoff }),
     ...(view === undefined ? {} : { view }),
     ...(inputSize === undefined ? {} : { inputSize }),
     ...(ensemble === undefined ? {} : { ensemble }),

@@ -14,7 +14,8 @@ export function candidatesFor(
   hasTaskEncoder: boolean,
   sizes: readonly (number | undefined)[],
 ): FitOptions[] {
-  const { engine, output, location, temperature, scale } = settings;
+  const { engine, output, location, temperature, scale, cutoff } = settings;
+  const from = cutoff === null ? {} : { cutoff };
   if (engine === 'learned' && !hasTaskEncoder) {
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -28,7 +29,12 @@ export function candidatesFor(
     ...(hasTaskEncoder
       ? sizes.flatMap((size) =>
           outputs.map(
-            (output): FitOptions => ({ engine: 'learned', output, ...(size === undefined ? {} : { size }) }),
+            (output): FitOptions => ({
+              engine: 'learned',
+              output,
+              ...(size === undefined ? {} : { size }),
+              ...from,
+            }),
           ),
         )
       : []),
@@ -37,6 +43,7 @@ export function candidatesFor(
         engine: 'training-free',
         location: each,
         ...(temperature === null ? {} : { temperature }),
+        ...from,
       }),
     ),
     ...(scale === 'auto' ? SCALES : [scale]).map(

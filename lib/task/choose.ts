@@ -110,7 +110,8 @@ export async function chooseRecipe(
         : uniqueFits(
             [seeing, ...groupBy(seeing, ({ recipe }) => `${recipe.first.size}`)]
               .map((trials) => winner(trials).recipe.first)
-              .concat(seeing[0]!.recipe.first),
+              .concat(seeing[0]!.recipe.first)
+              .map(uncut),
           );
     if (fits.length > 0 && targetShare(examples, value) < SMALL_TARGET) {
       const { first } = winner(trials.filter(({ recipe }) => recipe.partner === null)).recipe;
@@ -204,26 +205,35 @@ async function tryFirstPass(
     const affordable = Math.max(2, Math.floor(CHOICE_TILES / (across * across)));
     const seen = across === 1 ? groups : limited(groups, affordable, affordable);
     const parts = firstParts(seen.flat(), value, across);
-    const results = new Map<FitOptions, LeftOut[]>();
+    const results = new Map<FitOptions, readonly LeftOut[]>();
+    let cutoffs: readonly number[] = [];
     for (const fits of groupBy(candidates, ({ size }) => `${size}`)) {
       const native = await nativeExamples(work, own, parts, { groups: seen, size: fits[0]!.size });
       work.progress('choose', 0);
       const found = await work.leaveOneOut(native, fits);
-      for (const [at, fit] of fits.entries()) results.set(fit, found[at] as LeftOut[]);
+      for (const [at, fit] of fits.entries()) results.set(fit, found.candidates[at]!);
+      cutoffs = found.cutoffs;
       work.progress('choose', 1);
     }
-    return candidates.map((first) => {
+    const trialAt = (fit: FitOptions, cutoff: number): Trial => {
+      const at = nearest(cutoffs, cutoff);
       const sums = new Map<string, { both: number; predicted: number; truth: number }>();
       for (const [index, { example }] of parts.entries()) {
-        const { both, predicted, truth } = results.get(first)![index]!;
+        const { both, predicted, truth } = results.get(fit)![index]!;
         const sum = sums.get(example.digest) ?? { both: 0, predicted: 0, truth: 0 };
-        sum.both += both;
-        sum.predicted += predicted;
+        sum.both += both[at]!;
+        sum.predicted += predicted[at]!;
         sum.truth += truth;
         sums.set(example.digest, sum);
       }
       const dice = new Map([...sums].map(([digest, sum]) => [digest, diceOf(sum)]));
+      const first = cutoff === 0.5 ? uncut(fit) : { ...fit, cutoff };
       return { recipe: { view, first, partner: null, second: null, flips: settings.flips }, dice };
+    };
+    return candidates.map((fit) => {
+      if (!isGraded(fit)) return trialAt(fit, 0.5);
+      const tried = settings.cutoff === null ? cutoffs : [settings.cutoff];
+      return winner(tried.map((cutoff) => trialAt(fit, cutoff)));
     });
   } finally {
     if (own !== gallery) own.close();
@@ -255,6 +265,22 @@ function targetShare(examples: readonly PreparedExample[], value: number): numbe
     .map((example) => pixelsOf(example, value) / example.mask.length)
     .sort((a, b) => a - b);
   return shares[Math.floor(shares.length / 2)] as number;
+}
+
+/** Whether what an engine says is a degree of certainty, of which a cutoff can make more or less. */
+function isGraded({ engine }: FitOptions): boolean {
+  return engine === 'learned' || engine === 'training-free';
+}
+
+/** Place of the value that is nearest to another. */
+function nearest(values: readonly number[], wanted: number): number {
+  const away = values.map((value) => Math.abs(value - wanted));
+  return away.indexOf(Math.min(...away));
+}
+
+/** A fit with the cutoff to be chosen anew: it belongs to the view that it was chosen for. */
+function uncut({ cutoff: _cutoff, ...fit }: FitOptions): FitOptions {
+  return fit;
 }
 
 function uniqueFits(fits: readonly FitOptions[]): FitOptions[] {

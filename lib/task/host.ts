@@ -27,12 +27,20 @@ export interface TaskHost {
   ): Promise<T>;
 }
 
-/** What leaveOneOut says of one example. Counts are pixels. */
+/** What leaveOneOut says of one example, in pixels. */
 export interface LeftOut {
   readonly group: number;
-  readonly both: number;
-  readonly predicted: number;
   readonly truth: number;
+  /** At each of the cutoffs. */
+  readonly both: readonly number[];
+  readonly predicted: readonly number[];
+}
+
+/** Of each candidate what it says of each example, in their order. */
+export interface LeftOutAll {
+  /** Probabilities from which on a pixel was target; the first is 0.5. */
+  readonly cutoffs: readonly number[];
+  readonly candidates: readonly (readonly LeftOut[])[];
 }
 
 /** The native calls of one job, with its way to be stopped. */
@@ -109,15 +117,14 @@ export class Work {
     return logits;
   }
 
-  /** For each candidate: what it says of each example, in their order. */
-  async leaveOneOut(examples: NativeExample[], candidates: readonly FitOptions[]): Promise<LeftOut[][]> {
+  async leaveOneOut(examples: NativeExample[], candidates: readonly FitOptions[]): Promise<LeftOutAll> {
     const json = await runJob(
       () => this.session.leaveOneOut(examples, JSON.stringify(candidates)),
       this.cancellation,
       this.site,
     );
-    const { candidates: found } = JSON.parse(json) as { candidates: { results: LeftOut[] }[] };
-    return found.map(({ results }) => results);
+    const found = JSON.parse(json) as { cutoffs: number[]; candidates: { results: LeftOut[] }[] };
+    return { cutoffs: found.cutoffs, candidates: found.candidates.map(({ results }) => results) };
   }
 
   save(task: NativeTask, extra: string, path: string): Promise<void> {

@@ -41,6 +41,11 @@ export interface TaskOptions extends JobOptions {
    * median (`relative`).
    */
   readonly scale?: 'auto' | (typeof SCALES)[number];
+  /**
+   * The probability from which on a pixel is target, 0.01 to 0.99: lower finds more, higher less. Answers are shifted,
+   * so that it becomes 0.5.
+   */
+  readonly cutoff?: 'auto' | number;
   /** How pictures are shown to the model: whole, in 2 x 2 or 4 x 4 tiles, or whole and then a crop round the target. */
   readonly view?: 'auto' | View;
   /**
@@ -82,6 +87,8 @@ export interface TaskSettings {
   readonly location: number | null;
   readonly temperature: number | null;
   readonly scale: 'auto' | (typeof SCALES)[number];
+  /** Null: `auto`. */
+  readonly cutoff: number | null;
   readonly view: 'auto' | View;
   /** Null: `auto`. */
   readonly inputSize: number | null;
@@ -106,6 +113,7 @@ const KEYS = [
   'location',
   'temperature',
   'scale',
+  'cutoff',
   'view',
   'inputSize',
   'ensemble',
@@ -122,7 +130,7 @@ const KEYS = [
 export function taskSettings(options: TaskOptions): TaskSettings {
   requireKeys('options', options, KEYS);
   const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
-  const { scale = 'auto' } = options;
+  const { scale = 'auto', cutoff = 'auto' } = options;
   const { partner = 'auto', inputSize = 'auto', location, temperature, window, volume = {} } = options;
   requireOneOf('options.engine', engine, ENGINES);
   requireOneOf('options.output', output, OUTPUTS);
@@ -134,6 +142,13 @@ export function taskSettings(options: TaskOptions): TaskSettings {
   requireInteger('options.subset', subset, 0, 2 ** 20);
   requireInteger('options.seed', seed, 0, Number.MAX_SAFE_INTEGER);
   requireBoolean('options.flips', options.flips);
+  if (cutoff !== 'auto')
+    requireNumber(
+      'options.cutoff',
+      cutoff,
+      (value) => value >= 0.01 && value <= 0.99,
+      'a number from 0.01 to 0.99',
+    );
   requireNumber('options.location', location, (value) => value >= 0 && value <= 1, 'a number from 0 to 1');
   requireNumber('options.temperature', temperature, (value) => value > 0, 'a number above 0');
   if (options.onProgress !== undefined && typeof options.onProgress !== 'function') {
@@ -148,6 +163,7 @@ export function taskSettings(options: TaskOptions): TaskSettings {
     location: location ?? null,
     temperature: temperature ?? null,
     scale,
+    cutoff: cutoff === 'auto' ? null : cutoff,
     view,
     inputSize: inputSize === 'auto' ? null : inputSize,
     ensemble,

@@ -12,6 +12,8 @@ export interface FitOptions {
   readonly scale?: (typeof SCALES)[number];
   /** Side of the encoder's input at which pictures are seen; the model's own where left out. */
   readonly size?: number;
+  /** The probability from which on a pixel is target; 0.5 where left out. */
+  readonly cutoff?: number;
   readonly ensemble?: number;
   readonly subset?: number;
   readonly seed?: number;
@@ -48,7 +50,15 @@ export function describeRecipe({ view, first, partner, second, flips }: Recipe):
   return parts.join(', ');
 }
 
-export function describeFit({ engine, output, location, scale, size, ensemble = 1 }: FitOptions): string {
+export function describeFit({
+  engine,
+  output,
+  location,
+  scale,
+  size,
+  cutoff,
+  ensemble = 1,
+}: FitOptions): string {
   const detail =
     engine === 'learned' && output !== undefined
       ? ` (${output})`
@@ -58,5 +68,6 @@ export function describeFit({ engine, output, location, scale, size, ensemble = 
           ? ` (${scale})`
           : '';
   const seen = size === undefined ? '' : ` at ${size} pixels`;
-  return `${engine}${detail}${seen}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
+  const from = cutoff === undefined ? '' : ` from ${cutoff}`;
+  return `${engine}${detail}${seen}${from}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
 }

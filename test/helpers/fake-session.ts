@@ -15,7 +15,15 @@ interface FakeEmbedding extends NativeEmbedding {
 }
 
 /** How well an engine does on a picture of this size. */
-export type FakeDice = (fit: FitOptions, size: { width: number; height: number }, group: number) => number;
+export type FakeDice = (
+  fit: FitOptions,
+  size: { width: number; height: number },
+  group: number,
+  cutoff: number,
+) => number;
+
+/** What leaving one out looks at. */
+const CUTOFFS = [0.5, 0.3, 0.7];
 
 /** A session without a model: bright pixels (>= 128) are the target, and Dice is what the test says. */
 export class FakeSession {
@@ -76,11 +84,11 @@ export class FakeSession {
       options,
       results: examples.map(({ embedding, group }) => {
         const size = { width: embedding.imageWidth, height: embedding.imageHeight };
-        const dice = this.dice(options, size, group);
-        return { group, dice, both: 1000 * dice, predicted: 1000, truth: 1000 };
+        const both = CUTOFFS.map((cutoff) => 1000 * this.dice(options, size, group, cutoff));
+        return { group, truth: 1000, both, predicted: CUTOFFS.map(() => 1000) };
       }),
     }));
-    return done(JSON.stringify({ groups: [], candidates: result }));
+    return done(JSON.stringify({ cutoffs: CUTOFFS, candidates: result }));
   }
 }
 

@@ -141,6 +141,21 @@ t.test('a task encoder trained at several sizes: each is tried, and the best two
   t.equal(pair.choice.recipe.partner!.size, undefined, "the model's own, as the first of equals");
 });
 
+t.test('cutoffs: another than one half only for a clear gain, and of graded answers only', async (t) => {
+  const timid: FakeDice = ({ engine }, _size, _group, cutoff) =>
+    engine === 'threshold' ? (cutoff === 0.7 ? 1 : 0.4) : cutoff === 0.3 ? 0.8 : 0.7;
+  const { choice } = await choose(many(6, SMALL), timid);
+  t.match(choice.recipe.first, { engine: 'learned', output: 'mean', cutoff: 0.3 });
+  const even = await choose(many(6, SMALL), ({ engine }, _size, _group, cutoff) =>
+    engine === 'threshold' ? 0.4 : cutoff === 0.3 ? 0.705 : 0.7,
+  );
+  t.equal(even.choice.recipe.first.cutoff, undefined);
+  const forced = await choose(many(6, SMALL), timid, { cutoff: 0.65 });
+  t.equal(forced.choice.recipe.first.cutoff, 0.65);
+  const alone = await choose(many(1, SMALL), timid, { cutoff: 0.65 });
+  t.equal(alone.choice.recipe.first.cutoff, 0.65, 'without anything to choose by');
+});
+
 t.test('sizes: those that the model was trained at, or the one that is asked for', async (t) => {
   const info = { imageSize: 256, taskEncoder: { sizes: [64, 128, 256] } } as unknown as SegmenterInfo;
   t.same(inputSizes(taskSettings({}), info), [undefined, 128, 64]);

@@ -5,6 +5,7 @@
 #include <torch/types.h>
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <set>
 
@@ -33,6 +34,7 @@ void visit(Options& o, Visitor&& v) {
   v("location", o.location, 0, 10);
   v("temperature", o.temperature, 0.001, 10);
   v("size", o.size, 0, 8192);
+  v("cutoff", o.cutoff, 0.01, 0.99);
   v("ensemble", o.ensemble, 1, 64);
   v("subset", o.subset, 0, 4096);
   v("seed", o.seed, 0, 9007199254740991.0);
@@ -92,24 +94,22 @@ std::vector<Example> at_places(const std::vector<Example>& examples, const std::
   return out;
 }
 
-// Pixels that a mask and a probability share, for Dice.
+// Cutoffs that leaving one out tries; the first is where nobody shifts anything.
+constexpr double kCutoffs[] = {0.5, 0.4, 0.3, 0.2, 0.1, 0.6, 0.7, 0.8, 0.9};
+
+// Pixels that a mask and a probability share at each cutoff, for Dice.
 io::Json judged(const Example& example, const at::Tensor& probability) {
-  const auto predicted = probability.ge(0.5);
-  const auto both = predicted.logical_and(example.mask).sum().item<int64_t>();
-  const auto p = predicted.sum().item<int64_t>(), t = example.mask.sum().item<int64_t>();
+  io::Json::Array both, predicted;
+  for (const double cutoff : kCutoffs) {
+    const auto found = probability.ge(cutoff);
+    both.emplace_back(found.logical_and(example.mask).sum().item<int64_t>());
+    predicted.emplace_back(found.sum().item<int64_t>());
+  }
   io::Json json;
   json.set("group", example.group);
-  json.set("dice", p + t > 0 ? 2 * static_cast<double>(both) / static_cast<double>(p + t) : 1.0);
-  json.set("both", both);
-  json.set("predicted", p);
-  json.set("truth", t);
-  io::Json box;
-  if (p > 0) {
-    const auto rows = predicted.any(1).nonzero(), columns = predicted.any(0).nonzero();
-    box = io::Json::Array{columns.min().item<int64_t>(), rows.min().item<int64_t>(),
-                          columns.max().item<int64_t>(), rows.max().item<int64_t>()};
-  }
-  json.set("box", std::move(box));
+  json.set("truth", example.mask.sum().item<int64_t>());
+  json.set("both", std::move(both));
+  json.set("predicted", std::move(predicted));
   return json;
 }
 
@@ -187,8 +187,12 @@ std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& ten
 std::pair<at::Tensor, at::Tensor> Fitted::probability(const model::Model& model, const Seen& query,
                                                       const sam::Prompts& prompts) const {
   check_size(model, query, options);
+  const double shift = -std::log(options.cutoff / (1 - options.cutoff));
   std::vector<at::Tensor> all;
-  for (const auto& member : members) all.push_back(member->probability(query, prompts));
+  for (const auto& member : members) {
+    const auto p = member->probability(query, prompts);
+    all.push_back(shift == 0 ? p : at::sigmoid(at::logit(p, 1e-6) + shift));
+  }
   if (all.size() == 1) return {all[0], at::zeros_like(all[0])};
   const auto stack = at::stack(all);
   return {stack.mean(0), stack.std(0, /*unbiased=*/false)};
@@ -273,16 +277,15 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
       }
     }
   }
-  io::Json::Array list, group_list;
+  io::Json::Array list;
   for (size_t c = 0; c < candidates.size(); ++c) {
     io::Json entry;
     entry.set("options", candidates[c].to_json());
     entry.set("results", io::Json::Array(results[c].begin(), results[c].end()));
     list.push_back(std::move(entry));
   }
-  for (const int64_t group : groups) group_list.emplace_back(group);
   io::Json json;
-  json.set("groups", std::move(group_list));
+  json.set("cutoffs", io::Json::Array(std::begin(kCutoffs), std::end(kCutoffs)));
   json.set("candidates", std::move(list));
   return json;
 }

@@ -55,6 +55,9 @@ struct FitOptions {
   // Side of the encoder's input that examples and queries are seen at; 0 = the model's own. Of "learned" and
   // "training-free".
   int64_t size = 0;
+  // The probability from which on a pixel is target, in (0, 1). Answers are shifted (as logits) so that it
+  // becomes 0.5. Thin and small targets are found with less certainty than large ones.
+  double cutoff = 0.5;
   // Members of the ensemble, each fitted to another subset of the examples: 1 = all examples once.
   int64_t ensemble = 1;
   int64_t subset = 0;  // examples a member; 0 = two thirds of them
@@ -117,8 +120,9 @@ Fitted fit_members(model::Model& model, const std::vector<Example>& examples, co
                    const Progress& progress);
 
 // Leave-one-out: each group is predicted from the others, by each candidate. JSON:
-// {"groups": [g, ...], "candidates": [{"options": {...}, "results": [{"group", "dice", "both", "predicted",
-// "truth", "box": [x0, y0, x1, y1] | null}]}]}; one result an example, in their order. Needs two groups.
+// {"cutoffs": [c, ...], "candidates": [{"options": {...}, "results": [{"group", "truth", "both": [n, ...],
+// "predicted": [n, ...]}]}]}; one result an example, in their order, in pixels at each cutoff, whatever the
+// options say of it. Needs two groups.
 io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples,
                        const std::vector<FitOptions>& candidates, const Progress& progress);
 

@@ -56,19 +56,22 @@ export function candidatesFor(
 }
 
 /**
- * The sizes at which a task encoder sees pictures, the one to trust without evidence first; undefined is the model's
- * own.
+ * The sizes at which a task encoder sees pictures, the one to trust without evidence first: of three, the middle one
+ * does best on average (models/README.md). undefined is the model's own.
  * @throws GmisegError ERR_INVALID_ARG for a size that it has not been trained at
  */
 export function inputSizes({ inputSize }: TaskSettings, info: SegmenterInfo): (number | undefined)[] {
-  const trained = (info.taskEncoder?.sizes ?? []).filter((size) => size !== info.imageSize);
-  const all = [undefined, ...trained.sort((a, b) => b - a)];
-  if (inputSize === null) return all;
-  if (inputSize === info.imageSize) return [undefined];
-  if (trained.includes(inputSize)) return [inputSize];
+  const { imageSize: own, taskEncoder } = info;
+  const rising = [...new Set([...(taskEncoder?.sizes ?? []), own])].sort((a, b) => a - b);
+  const middle = rising[Math.floor(rising.length / 2)] as number;
+  const away = (size: number): number => Math.abs(Math.log2(size / middle));
+  const all = rising.sort((a, b) => away(a) - away(b) || b - a);
+  const named = (size: number): number | undefined => (size === own ? undefined : size);
+  if (inputSize === null) return all.map(named);
+  if (all.includes(inputSize)) return [named(inputSize)];
   throw new GmisegError(
     'ERR_INVALID_ARG',
-    `options.inputSize is ${inputSize}; this model has been trained for ${all.map((size) => size ?? info.imageSize).join(', ')} pixels.`,
+    `options.inputSize is ${inputSize}; this model has been trained for ${all.join(', ')} pixels.`,
   );
 }
 

@@ -56,26 +56,25 @@ t.test('bench --json: what a run finds, and the same in the file', async (t) => 
   t.match(JSON.parse(await readFile(out, 'utf8')), { cases: report.cases });
 });
 
-t.test('bench: a table for people, of every workload that needs no more than the package', async (t) => {
-  const suites = ['decode', 'support', 'train', 'universeg', 'import', 'load', 'event-loop'];
-  const { code, stdout, stderr } = await gmisegProcess([
-    'bench',
-    ...suites,
-    ...QUICK,
-    '--rounds',
-    '1',
-    '--prompts',
-    '2',
-  ]);
+t.test('bench: a table for people', async (t) => {
+  const suites = ['train', 'import', 'load'];
+  const { code, stdout, stderr } = await gmisegProcess(['bench', ...suites, ...QUICK, '--rounds', '1']);
   t.equal(code, 0, stdout);
   t.match(stderr, /warning: A quick run/);
   for (const suite of suites) t.match(stdout, new RegExp(`^${suite}: `, 'm'));
-  t.match(stdout, /ms\/prompt[\s\S]*ms\/example[\s\S]*Mvoxel\/s[\s\S]*to loaded s[\s\S]*stat p99 ms/);
-  t.match(stdout, /gmiseg float32, recomputing/);
+  t.match(stdout, /gmiseg float32, recomputing[\s\S]*Mvoxel\/s[\s\S]*to loaded s/);
 });
 
 t.test('bench: a contender that fails is named, and the status says so', async (t) => {
-  const { code, stdout } = await gmisegProcess(['bench', 'encode', ...QUICK, '--config', 'nosuch.json']);
+  const { code, stdout } = await gmisegProcess([
+    'bench',
+    'encode',
+    ...QUICK,
+    '--dtypes',
+    'float32',
+    '--config',
+    'nosuch.json',
+  ]);
   t.equal(code, 1);
   t.match(stdout, /gmiseg float32 failed: config must be /);
 });

@@ -16,6 +16,7 @@ import {
 } from '../../lib/bench/statistics.js';
 import { SUITES } from '../../lib/bench/suites/index.js';
 import { ellipsoid } from '../../lib/bench/volumes.js';
+import { WORKLOADS } from '../../lib/bench/workloads/index.js';
 import { caseTable } from '../../lib/cli/bench-table.js';
 import { gmiseg } from '../helpers/cli.js';
 
@@ -117,6 +118,26 @@ t.test('suites: every list of the options is a case for each value', async (t) =
     'default model, 256 pixels, N = 64',
   ]);
   for (const { name, cases } of SUITES) t.ok(cases(OPTIONS).length > 0, name);
+});
+
+t.test('every workload can be repeated and measures what it says', async (t) => {
+  const MEASURED: Record<string, string[]> = {
+    decode: ['perPromptMs'],
+    support: ['defineMs', 'perExampleMs', 'queryMs', 'fileKib'],
+    import: ['megavoxelsPerSecond', 'slices'],
+    'event-loop': ['stats', 'statP50Ms', 'statP99Ms', 'statMaxMs'],
+  };
+  const cases = SUITES.flatMap((suite) => suite.cases({ ...OPTIONS, dtypes: ['float32'], threads: [1] }));
+  for (const { suite, title, workload, settings, contenders, materials } of cases) {
+    const made = (await materials?.(t.testdir())) ?? {};
+    const open = await WORKLOADS[workload]!();
+    const { repeat } = await open({ ...settings, ...made, ...contenders[0]!.settings });
+    const { values, output } = await repeat();
+    for (const measure of ['seconds', ...(MEASURED[suite] ?? [])])
+      t.ok(Number(values[measure]) >= 0, `${suite}, ${title}: ${measure} ${values[measure]}`);
+    if (['encode', 'decode', 'universeg', 'distances'].includes(workload))
+      t.same((await repeat()).output!(), output!(), `${suite}: the same again`);
+  }
 });
 
 /** A contender written in place: `repeat` is the body of what answers a repetition. */

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import { run, tail } from '../lib/exec.mjs';
 import { ROOT, say } from '../lib/project.mjs';
@@ -25,7 +34,9 @@ export async function sharedWeights({ config, size, model }, folder) {
     const raw = join(scratch, 'raw.safetensors');
     const out = join(scratch, 'weights.safetensors');
     await program(process.execPath, [join(PEERS, 'make-weights.mjs'), text, model ? out : raw]);
-    if (!model) await program(peerFolder(process.env).python, [join(PEERS, 'fill_weights.py'), raw, out]);
+    if (model) return;
+    await program(peerFolder(process.env).python, [join(PEERS, 'fill_weights.py'), raw, out]);
+    rmSync(raw);
   });
 }
 

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
+import type { Peers } from '../bench/run-bench.js';
 import { packageRoot } from '../package-root.js';
+import { registerBench } from './bench.js';
 import { registerConvert } from './convert.js';
 import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
@@ -14,7 +16,7 @@ import { registerTask } from './task.js';
 import { registerTrain } from './train.js';
 
 /** The whole command line; parsing a wrong one throws CommanderError (its message is printed) or UsageError. */
-export function buildProgram(shell: Shell): Command {
+export function buildProgram(shell: Shell, { peers }: { readonly peers?: Peers } = {}): Command {
   const program = new Command('gmiseg')
     .description('Segment medical images from a few examples or clicks.')
     .version(packageRoot().version)
@@ -47,6 +49,7 @@ Exit status: 0 done, 1 failed, 2 wrong command line.`,
   ]) {
     register(program, shell);
   }
+  registerBench(program, shell, peers);
   // Subcommands made with program.command() copy these settings only at creation.
   for (const command of program.commands.flatMap((each) => [each, ...each.commands]))
     command.exitOverride().showHelpAfterError('(add --help for the options and an example)');

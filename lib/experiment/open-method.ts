@@ -82,12 +82,12 @@ function isTrained(
 export class OpenMethod {
   readonly #segmenter: Segmenter;
   readonly #instance: MethodInstance;
-  readonly #signal: AbortSignal;
+  readonly signal: AbortSignal;
 
   constructor(segmenter: Segmenter, instance: MethodInstance, signal: AbortSignal) {
     this.#segmenter = segmenter;
     this.#instance = instance;
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   get device(): string {
@@ -108,12 +108,12 @@ export class OpenMethod {
       {
         ...this.#instance.task,
         ...(ensemble > 1 ? { ensemble, subset, seed } : {}),
-        signal: this.#signal,
+        signal: this.signal,
       },
     );
     return {
       recipe: task.info.choices[0]?.recipe ?? '',
-      predict: async ({ image }) => (await task.predict(image, { signal: this.#signal })).masks,
+      predict: async ({ image }) => (await task.predict(image, { signal: this.signal })).masks,
       close: () => task.close(),
     };
   }
@@ -122,6 +122,6 @@ export class OpenMethod {
   async predictInBox({ image, mask }: TaskSlice): Promise<Uint8Array> {
     const box = tightBox(mask, 1);
     if (box === null) return new Uint8Array(mask.data.length);
-    return (await this.#segmenter.predict(image, { box }, { signal: this.#signal })).masks;
+    return (await this.#segmenter.predict(image, { box }, { signal: this.signal })).masks;
   }
 }

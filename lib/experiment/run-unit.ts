@@ -2,8 +2,8 @@ import { encode as encodePng } from 'fast-png';
 import { drawSupports } from './draws.js';
 import type { OpenMethod } from './open-method.js';
 import { type MaskPixels, scoreMask } from './score-mask.js';
-import { readSlice } from './test-task.js';
-import type { Unit, UnitResult } from './unit.js';
+import { readSlice, subjectOf, type TaskSlice } from './test-task.js';
+import { RESULT_SCHEMA, type Unit, type UnitResult } from './unit.js';
 
 /** Asks a method for the queries of a unit. `seed` is that of the support sets. */
 export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Promise<UnitResult> {
@@ -22,12 +22,13 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
       const mask = { ...slice.mask, data };
       queries.push({
         name: slice.name,
-        subject: entry.subject,
-        scores: await scoreMask(mask, slice.mask),
+        subject: subjectOf(task, entry),
+        ...(await scoreMask(mask, slice.mask, { ...spacingOf(slice), signal: method.signal })),
         ...(queries.length < unit.pictures ? { mask: packed(mask) } : {}),
       });
     }
     return {
+      schema: RESULT_SCHEMA,
       unit: unit.id,
       protocol,
       method: unit.instance.method,
@@ -45,6 +46,10 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
   } finally {
     defined?.close();
   }
+}
+
+function spacingOf({ image: { spacing } }: TaskSlice): Pick<TaskSlice['image'], 'spacing'> {
+  return spacing === undefined ? {} : { spacing };
 }
 
 function packed({ data, width, height }: MaskPixels): string {

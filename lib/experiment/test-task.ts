@@ -131,6 +131,11 @@ function slug(name: string): string {
   return name.replace(/[^A-Za-z0-9.+]+/g, '-').replace(/^-|-$/g, '') || 'x';
 }
 
+/** Whose slice it is: names of subjects may come again in another data set of the same store. */
+export function subjectOf({ store }: TestTask, { dataset, subject }: SliceEntry): string {
+  return store.slices.some((other) => other.dataset !== dataset) ? `${dataset}/${subject}` : subject;
+}
+
 /** Reads a slice of a task. */
 export async function readSlice({ store, labels }: TestTask, entry: SliceEntry): Promise<TaskSlice> {
   const { image, mask } = await store.read(entry);

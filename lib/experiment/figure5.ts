@@ -3,7 +3,7 @@ import { GmisegError } from '../errors.js';
 import type { ExperimentConfig } from './config.js';
 import { type Experiment, range, type Setup, supportUnits } from './experiment.js';
 import { byMethod } from './grouping.js';
-import { isTrained, methodInstances, trainedInstance } from './method-instance.js';
+import { isPerTask, isTrained, methodInstances, trainedInstance } from './method-instance.js';
 import { lineChart, spread } from './report/charts.js';
 import type { ChartSection, TableSection } from './report/content.js';
 import { COUNT_COLUMNS, countCells, estimateCell, estimateColumn } from './report/estimates.js';
@@ -24,7 +24,7 @@ export const figure5: Experiment = {
   },
   instances: (config) =>
     Object.entries(config.methods).flatMap(([key, method]) =>
-      isTrained(method)
+      isTrained(method) && !isPerTask(method)
         ? plans(config).map(({ sets, subset, data }) =>
             trainedInstance(config, key, {
               seed: (config.seeds[0] ?? 0) + subset,
@@ -87,7 +87,9 @@ function points({ config, instances, test }: Setup, results: Results): Point[] {
     config.shares.map((share) => {
       const sets = setsOf(share, config.train);
       const names = range(config.subsets).map((subset) => `${method}.${nameOf(sets, subset)}`);
-      const chosen = own.filter(({ training, id }) => training === null || names.includes(id));
+      const chosen = own.filter(
+        ({ training, id }) => training === null || training.perTask || names.includes(id),
+      );
       return { series: label, share, sets, summary: summarise(results.support(chosen, test, selection)) };
     }),
   );

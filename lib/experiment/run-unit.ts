@@ -9,8 +9,9 @@ import { RESULT_SCHEMA, type Unit, type UnitResult } from './unit.js';
 export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Promise<UnitResult> {
   const start = performance.now();
   const { task, n, draw, ensemble, protocol } = unit;
-  // Each member has a support set of its own, as far as the pool goes.
-  const drawn = protocol === 'support' ? drawSupports(task.pool, n * ensemble, { seed, draw }) : [];
+  // Each member has a support set of its own, as far as the pool goes. Who looks at none is shown one all the same.
+  const count = Math.max(1, n) * ensemble;
+  const drawn = protocol === 'support' ? drawSupports(task.pool, count, { seed, draw }) : [];
   const supports = await Promise.all(drawn.map((entry) => readSlice(task, entry)));
   const defined =
     protocol === 'support' ? await method.define(supports, { ensemble, subset: n, seed: draw }) : null;
@@ -37,7 +38,7 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
       n,
       draw,
       ensemble,
-      supports: supports.map(({ name }) => name),
+      supports: supports.slice(0, n * ensemble).map(({ name }) => name),
       recipe: defined?.recipe ?? '',
       queries,
       seconds: (performance.now() - start) / 1000,

@@ -17,6 +17,8 @@ export interface TestTask {
   readonly store: SliceStore;
   /** What supports are drawn from. */
   readonly pool: readonly SliceEntry[];
+  /** The split `val`: what a training for this task alone is judged by. */
+  readonly validation: readonly SliceEntry[];
   /** What is asked, the same for every method. */
   readonly queries: readonly SliceEntry[];
 }
@@ -65,6 +67,7 @@ export function tasksOf(
         labels,
         store,
         pool,
+        validation: config.halves === true ? [] : bySplit(usable, 'val'),
         queries: evenly(asked, queries),
       };
     }),

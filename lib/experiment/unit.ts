@@ -2,7 +2,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomically } from '../cli/write-file.js';
 import { GmisegError } from '../errors.js';
-import type { MethodInstance } from './method-instance.js';
+import { instanceFor, type MethodInstance } from './method-instance.js';
 import { readJson } from './read-json.js';
 import type { RunContext } from './run-context.js';
 import type { TestTask } from './test-task.js';
@@ -15,7 +15,7 @@ export interface Unit {
   readonly task: TestTask;
   /** What the method goes by: `support`, examples alone; `boxes`, taken from the queries' truth. */
   readonly protocol: 'support' | 'boxes';
-  /** Size of the support set; 0 with boxes. */
+  /** Size of the support set; 0 with boxes, and of a method that does not look at examples. */
   readonly n: number;
   readonly draw: number;
   readonly ensemble: number;
@@ -23,7 +23,10 @@ export interface Unit {
   readonly pictures: number;
 }
 
-/** The unit of a support set. A pool that is not larger is taken whole, which there is but one way to do. */
+/**
+ * The unit of a support set. There is but one where draws make no difference: a pool that is not larger is taken whole,
+ * and some methods do not look at examples.
+ */
 export function supportUnit(
   instance: MethodInstance,
   task: TestTask,
@@ -39,13 +42,13 @@ export function supportUnit(
     readonly pictures?: number;
   },
 ): Unit {
-  const whole = n >= task.pool.length;
-  const size = whole ? task.pool.length : n;
-  const [drawn, members] = whole ? [0, 1] : [draw, ensemble];
+  const most = instance.readsExamples ? task.pool.length : 0;
+  const size = Math.min(n, most);
+  const [drawn, members] = n >= most ? [0, 1] : [draw, ensemble];
   const suffix = members > 1 ? `-e${members}` : '';
   return {
     id: `${instance.id}/${task.id}/n${size}-d${drawn}${suffix}`,
-    instance,
+    instance: instanceFor(instance, task),
     task,
     protocol: 'support',
     n: size,

@@ -10,7 +10,13 @@ import { EXPERIMENTS } from '../../lib/experiment/names.js';
 import { experimentNamed } from '../../lib/experiment/registry.js';
 import { checkTraining } from '../../lib/experiment/train-method.js';
 import { gmiseg } from '../helpers/cli.js';
-import { type ExperimentJson, smallExperiment, writeConfig, writeDiscStore } from '../helpers/experiments.js';
+import {
+  type ExperimentJson,
+  smallExperiment,
+  TINY_METHOD,
+  writeConfig,
+  writeDiscStore,
+} from '../helpers/experiments.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 
 for (const size of ['small', 'paper']) {
@@ -72,6 +78,17 @@ t.test('configs that do not fit are typed errors that name the place', async (t)
   await refused({ methods: { x: { kind: 'engine', engine: 'magic' } } }, /methods/);
   await refused({ methods: { x: { kind: 'trained', train: {} } } }, /from a model or from a config/);
   await refused({ methods: { x: { kind: 'baseline', name: 'y' } } }, /either a model or train options/);
+  const baseline = { kind: 'baseline', name: 'unet' };
+  await refused({ methods: { x: { ...baseline, model: 'x', perTask: true } } }, /has train options/);
+  await refused(
+    { methods: { x: { ...baseline, train: {}, data: ['a'], perTask: true } } },
+    /no data of its own/,
+  );
+  await refused(
+    { methods: { x: { ...baseline, train: { validateEvery: 0 }, choose: 'best' } } },
+    /several validations/,
+  );
+  await refused({ maxMinutes: 0 }, /maxMinutes/);
   await refused({ reference: 'nobody' }, /"methods" has no nobody/);
   await refused({ extends: 'config.json' }, /extends itself/);
   await writeFile(join(folder, 'broken.json'), '{');
@@ -93,7 +110,7 @@ async function command(
   const { data, base } = await smallExperiment(folder);
   await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
   await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
-  const tiny = { kind: 'checkpoint', model: 'model.safetensors', task: { engine: 'training-free' } };
+  const tiny = { ...TINY_METHOD, model: 'model.safetensors' };
   const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
   return async (extra, ...args) => {
     const { out = 'out', ...rest } = extra;

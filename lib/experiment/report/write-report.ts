@@ -9,6 +9,7 @@ import type { Cell, Column, Section, TableCell, TableSection } from './content.j
 import { csv } from './csv.js';
 import type { Environment } from './environment.js';
 import { type PagePicture, renderPage } from './html.js';
+import { trainingsTable } from './trainings-table.js';
 
 export interface ReportOptions {
   readonly out: string;
@@ -31,7 +32,7 @@ export async function writeReport(
   const content = await experiment.report(setup, results);
   const file = (name: string): string => path.join(out, 'report', name);
   const sections: (TableSection | PagePicture)[] = [];
-  for (const section of content.sections) {
+  for (const section of [...content.sections, ...trainingsTable(results)]) {
     sections.push(await writeSection(section, file));
   }
   await writeFileAtomically(file('queries.csv'), queriesCsv(results));

@@ -31,17 +31,23 @@ export interface Answers {
 
 /** The queries of a result. `draw` is the one asked for: small pools give several draws the same result. */
 export function rowsOf(result: UnitResult, dataSet: string, draw: number): QueryRow[] {
-  return result.queries.map(({ name, subject, scores, unit }) => ({
-    dataset: dataSet,
-    subject,
-    task: result.task,
-    // The pixels of a task are one object, whatever labels they had.
-    label: 1,
-    case: name,
-    draw,
-    scores,
-    unit,
-  }));
+  const seen = new Map<string, number>();
+  return result.queries.map(({ name, subject, scores, unit }) => {
+    const before = seen.get(name) ?? 0;
+    seen.set(name, before + 1);
+    return {
+      dataset: dataSet,
+      subject,
+      task: result.task,
+      // The pixels of a task are one object, whatever labels they had.
+      label: 1,
+      // Stores of other makers may call two slices the same; the order of queries is that of every method.
+      case: before === 0 ? name : `${name}#${before + 1}`,
+      draw,
+      scores,
+      unit,
+    };
+  });
 }
 
 /** What makes a pair: the same query of the same task, answered from the same support set. */

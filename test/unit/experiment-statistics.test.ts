@@ -3,11 +3,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { Random } from '../../lib/dataset/random.js';
-import { type Answers, changes, type QueryRow, type Run } from '../../lib/experiment/answers.js';
+import { type Answers, changes, type QueryRow, type Run, rowsOf } from '../../lib/experiment/answers.js';
 import { compareAnswers } from '../../lib/experiment/comparisons.js';
 import { minutesSpent } from '../../lib/experiment/minutes-spent.js';
 import { METRICS, scoreMask } from '../../lib/experiment/score-mask.js';
 import { summarise } from '../../lib/experiment/summary.js';
+import type { UnitResult } from '../../lib/experiment/unit.js';
 
 const [DICE, JACCARD, ASSD] = METRICS as [
   (typeof METRICS)[number],
@@ -135,6 +136,20 @@ t.test('what makes no pair is refused, what is not complete left out', async (t)
   const other = answers(own.runs.map(({ rows }) => rows.map((each) => ({ ...each, draw: each.draw + 1 }))));
   t.throws(() => compareAnswers(own, other, DICE), { code: 'ERR_DATASET' }, 'another support set');
   t.equal(compareAnswers(own, { ...own, complete: false }, DICE), null);
+});
+
+t.test('slices of one name stay apart', async (t) => {
+  const query = {
+    name: 'p1-0',
+    subject: 'p1',
+    scores: { dice: 1, jaccard: 1, assd: 0 },
+    unit: 'mm',
+    empty: 'none',
+  };
+  const result = { task: 'a/organ', queries: [query, query] } as unknown as UnitResult;
+  const rows = rowsOf(result, 'a', 3);
+  t.match(rows, [{ dataset: 'a', case: 'p1-0', draw: 3 }, { case: 'p1-0#2' }]);
+  t.equal(summarise(answers([rows])).queries, 2);
 });
 
 t.test('changes go query by query', async (t) => {

@@ -1,6 +1,6 @@
-/** Each experiment, end to end, on tiny data with tiny models. */
+/** Each experiment, end to end, on tiny data with tiny models; and what a folder of results refuses. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
@@ -13,7 +13,9 @@ import {
   TINY_METHOD,
   tinyTraining,
   writeConfig,
+  writeDiscStore,
 } from '../helpers/experiments.js';
+import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 
 interface Ran {
   readonly out: string;
@@ -369,36 +371,6 @@ t.test('baselines: a budget, the best weights, a U-Net for each task', async (t)
   t.equal(comparisons.filter(({ metric }) => metric === 'Dice').length, 2 * 2 * 3);
 });
 
-t.test('results without surface distances are refused', async (t) => {
-  const extra = { methods: { tiny: TINY_METHOD }, test: ['two'], supports: [1], draws: 1, queries: 1 };
-  const { out } = await run(t, 'figure4', { ...extra, pictures: 1 });
-  const file = join(out, 'results', 'tiny', 'two', 'dark', 'n1-d0.json');
-  const { schema, ...result } = JSON.parse(await readFile(file, 'utf8'));
-  t.equal(schema, 2);
-  for (const query of result.queries) {
-    query.scores = { dice: query.scores.dice, jaccard: query.scores.jaccard };
-    delete query.unit;
-  }
-  await writeFile(file, JSON.stringify(result));
-  const folder = [
-    '--config',
-    join(out, '..', 'config.json'),
-    '--data',
-    join(out, '..', 'data'),
-    '--out',
-    out,
-  ];
-  const again = await gmiseg(['experiment', 'figure4', ...folder, '--device', 'cpu', '--threads', '1']);
-  t.equal(again.code, 1);
-  t.match(again.stderr, /n1-d0\.json was written by an earlier version.*Remove .*results.*ERR_INVALID_ARG/s);
-  await writeFile(file, '{"schema": 2}');
-  t.match(
-    await gmiseg(['experiment', 'figure4', ...folder, '--report']),
-    { code: 1, stderr: /is damaged.*ERR_IO/s },
-    'and what is damaged',
-  );
-});
-
 t.test('stores are imported and painted on the way, a single volume is cut in halves', async (t) => {
   const { out, results } = await run(t, 'table2', {
     datasets: {
@@ -414,4 +386,86 @@ t.test('stores are imported and painted on the way, a single volume is cut in ha
   const tasks = [...new Set(results.map(({ task }) => task))];
   t.ok(tasks.includes('drawn/rest'));
   t.ok(tasks.some((task) => task.startsWith('painted/synth-')));
+});
+
+async function command(
+  t: Test,
+): Promise<(config: ExperimentJson, ...args: string[]) => Promise<{ code: number | null; stderr: string }>> {
+  const folder = t.testdir();
+  const { data, base } = await smallExperiment(folder);
+  await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
+  await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
+  const tiny = { ...TINY_METHOD, model: 'model.safetensors' };
+  const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
+  return async (extra, ...args) => {
+    const { out = 'out', ...rest } = extra;
+    const config = await writeConfig(folder, { ...small, ...rest });
+    const where = [
+      '--config',
+      config,
+      '--out',
+      join(folder, String(out)),
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
+    return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
+  };
+}
+
+t.test(
+  'a folder keeps to the config, the data and the model it was begun with, and to results of its kind',
+  async (t) => {
+    const run = await command(t);
+    const data = join(t.testdirName, 'data');
+    const first = await run({});
+    t.equal(first.code, 0, first.stderr);
+    t.equal((await run({})).code, 0, 'the same again');
+
+    const changed = await run({ draws: 2, seed: 5 });
+    t.equal(changed.code, 1);
+    t.match(changed.stderr, /config\.draws, config\.seed changed/);
+    t.match(changed.stderr, /name another --out.*ERR_INVALID_ARG/);
+
+    const file = join(t.testdirName, 'out', 'results', 'tiny', 'two', 'dark', 'n1-d0.json');
+    const { schema, ...result } = JSON.parse(await readFile(file, 'utf8'));
+    t.equal(schema, 2);
+    for (const query of result.queries) {
+      query.scores = { dice: query.scores.dice, jaccard: query.scores.jaccard };
+      delete query.unit;
+    }
+    await writeFile(file, JSON.stringify(result));
+    const earlier = await run({});
+    t.equal(earlier.code, 1, 'results without surface distances');
+    t.match(
+      earlier.stderr,
+      /n1-d0\.json was written by an earlier version.*Remove .*results.*ERR_INVALID_ARG/s,
+    );
+    await writeFile(file, '{"schema": 2}');
+    t.match(await run({}), { code: 1, stderr: /is damaged.*ERR_IO/s });
+
+    await writeDiscStore(join(data, 'three'), { dataset: 'other', shift: 5 });
+    for (const name of ['index.json', 'slices-000.safetensors'])
+      await copyFile(join(data, 'three', name), join(data, 'two', name));
+    const replaced = await run({});
+    t.equal(replaced.code, 1);
+    t.match(replaced.stderr, /The data set two is not what .* was begun with/);
+  },
+);
+
+t.test('what a command line lacks', async (t) => {
+  const run = await command(t);
+  const nowhere = await run({}, '--threads', '1');
+  t.equal(nowhere.code, 1);
+  t.match(nowhere.stderr, /--data/);
+  for (const shard of ['0/2', '3/2', '1', 'a/b']) {
+    const refused = await run({}, '--shard', shard);
+    t.equal(refused.code, 2, shard);
+    t.match(refused.stderr, /--shard/);
+  }
+  t.equal((await gmiseg(['experiment', 'table3', '--config', 'small', '--out', 'x'])).code, 2);
+  const empty = await run({ out: 'empty', datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
+  t.equal(empty.code, 1);
+  t.match(empty.stderr, /0 slices to draw supports from and 0 queries for nothing.*ERR_DATASET/s);
 });

@@ -28,3 +28,8 @@ export interface BaselineConfig {
 export function isBaseline({ method }: { readonly method: string }): boolean {
   return (METHODS as readonly string[]).includes(method);
 }
+
+/** Whether a baseline looks at examples; the others have their task in their weights, whatever they are shown. */
+export function readsExamples(method: string): boolean {
+  return method !== 'unet' && method !== 'cyclegan';
+}

@@ -1,5 +1,6 @@
 import type { Estimate, LevelSummary } from '../evaluation/aggregate.js';
-import type { PairedTest, TaskComparison } from '../evaluation/compare.js';
+import type { TaskComparison } from '../evaluation/compare.js';
+import type { PairedTest } from '../evaluation/paired-test.js';
 import type { Metric } from '../evaluation/scores.js';
 import type { Summary } from '../evaluation/summary.js';
 import { textTable } from './text-table.js';

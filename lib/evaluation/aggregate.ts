@@ -2,7 +2,9 @@ import { groupBy } from '../group-by.js';
 import { bootstrapInterval, type Interval } from '../statistics/bootstrap.js';
 import { mean } from '../statistics/mean.js';
 import type { ScoreRow } from './evaluate-folders.js';
+import type { ScoredCase } from './scored-case.js';
 import { METRICS, type Metric } from './scores.js';
+import { meanOfSubjects, subjectMeans, subjectsOf, tasksOf } from './subject-means.js';
 
 export type Means = Readonly<Record<Metric, number>>;
 
@@ -54,15 +56,6 @@ export interface AggregateOptions {
   readonly seed?: number;
 }
 
-/** The rows of each task: a task is a label, of a named task where a table names some, of a data set. */
-export function tasksOf(rows: readonly ScoreRow[]): ScoreRow[][] {
-  return groupBy(rows, ({ dataset, task, label }) => JSON.stringify([dataset, task, label]));
-}
-
-export function subjectsOf(rows: readonly ScoreRow[]): ScoreRow[][] {
-  return groupBy(rows, ({ dataset, subject }) => JSON.stringify([dataset, subject]));
-}
-
 export function eachMetric<T>(of: (metric: Metric) => T): Record<Metric, T> {
   return Object.fromEntries(METRICS.map((metric) => [metric, of(metric)])) as Record<Metric, T>;
 }
@@ -72,47 +65,42 @@ export function meansOf(rows: readonly ScoreRow[]): Means {
   return eachMetric((metric) => mean(rows.map(({ scores }) => scores[metric])));
 }
 
-/** Summarizes at all levels. Intervals are percentile bootstraps, 95 %, over subjects within their data set. */
-export function aggregate(rows: readonly ScoreRow[], options: AggregateOptions = {}): Aggregate {
-  const datasets = groupBy(rows, ({ dataset }) => dataset);
-  const subjects = datasets.map((own) => subjectsOf(own).map(subjectMeans));
-  const level = (own: readonly (readonly SubjectMeans[])[], images: readonly ScoreRow[]): LevelSummary => ({
-    subjects: own.reduce((sum, list) => sum + list.length, 0),
-    images: new Set(images.map(({ dataset, case: id }) => JSON.stringify([dataset, id]))).size,
-    metrics: eachMetric((metric) => {
-      const statistic = (sample: readonly (readonly SubjectMeans[])[]): number =>
-        mean(sample.map((list) => datasetMean(list, metric)));
-      return { mean: statistic(own), interval: bootstrapInterval(own, statistic, options) };
-    }),
-  });
+/**
+ * The mean over all levels, image -> subject -> task -> data set, with its interval: percentile bootstrap, 95 %, over
+ * subjects within their data set. The order of the rows does not matter.
+ */
+export function estimate<M extends Metric>(
+  rows: readonly ScoredCase<M>[],
+  metric: M,
+  options: AggregateOptions = {},
+): Estimate {
+  const subjects = subjectMeans(rows, metric);
   return {
-    tasks: tasksOf(rows).map((own) => summarizeTask(own, options)),
-    datasets: datasets.map((own, at) => ({
-      dataset: own[0]!.dataset,
-      tasks: tasksOf(own).length,
-      ...level([subjects[at]!], own),
-    })),
-    all: { datasets: datasets.length, ...level(subjects, rows) },
+    mean: meanOfSubjects(subjects),
+    interval: bootstrapInterval(subjects, meanOfSubjects, options),
   };
 }
 
-/** A subject's means in each of its tasks. */
-type SubjectMeans = ReadonlyMap<string, Means>;
-
-function subjectMeans(rows: readonly ScoreRow[]): SubjectMeans {
-  return new Map(tasksOf(rows).map((own) => [JSON.stringify([own[0]!.task, own[0]!.label]), meansOf(own)]));
+/** Summarizes at all levels. */
+export function aggregate(rows: readonly ScoreRow[], options: AggregateOptions = {}): Aggregate {
+  const datasets = groupBy(rows, ({ dataset }) => dataset);
+  return {
+    tasks: tasksOf(rows).map((own) => summarizeTask(own, options)),
+    datasets: datasets.map((own) => ({
+      dataset: own[0]!.dataset,
+      tasks: tasksOf(own).length,
+      ...summarizeLevel(own, options),
+    })),
+    all: { datasets: datasets.length, ...summarizeLevel(rows, options) },
+  };
 }
 
-/** Mean over the tasks of the mean over the subjects that have them. */
-function datasetMean(subjects: readonly SubjectMeans[], metric: Metric): number {
-  const tasks = new Map<string, [sum: number, count: number]>();
-  for (const subject of subjects) {
-    for (const [task, means] of subject) {
-      const [sum, count] = tasks.get(task) ?? [0, 0];
-      tasks.set(task, [sum + means[metric], count + 1]);
-    }
-  }
-  return mean([...tasks.values()].map(([sum, count]) => sum / count));
+function summarizeLevel(rows: readonly ScoreRow[], options: AggregateOptions): LevelSummary {
+  return {
+    subjects: subjectsOf(rows).length,
+    images: new Set(rows.map(({ dataset, case: id }) => JSON.stringify([dataset, id]))).size,
+    metrics: eachMetric((metric) => estimate(rows, metric, options)),
+  };
 }
 
 function summarizeTask(rows: readonly ScoreRow[], options: AggregateOptions): TaskSummary {
@@ -129,15 +117,7 @@ function summarizeTask(rows: readonly ScoreRow[], options: AggregateOptions): Ta
     dataset,
     task,
     label,
-    subjects: perSubject.length,
-    images: rows.length,
-    metrics: eachMetric((metric) => {
-      const values = perSubject.map(({ metrics }) => metrics[metric]);
-      return {
-        mean: mean(values),
-        interval: bootstrapInterval([values], ([drawn]) => mean(drawn!), options),
-      };
-    }),
+    ...summarizeLevel(rows, options),
     perImage: meansOf(rows),
     nonEmpty: {
       images: full.length,

@@ -1,68 +1,41 @@
-import { mean } from '../statistics/mean.js';
-import { type PairedBootstrap, pairedBootstrap } from '../statistics/paired-bootstrap.js';
-import { type WilcoxonTest, wilcoxon } from '../statistics/wilcoxon.js';
-import { type AggregateOptions, eachMetric, meansOf, subjectsOf, tasksOf } from './aggregate.js';
+import { type AggregateOptions, eachMetric } from './aggregate.js';
 import type { ScoreRow } from './evaluate-folders.js';
+import { pairRows } from './pair-rows.js';
+import { type PairedTest, pairedTest } from './paired-test.js';
 import type { Metric } from './scores.js';
-
-/** Two methods on the same cases, by one metric; a difference above 0 means that the first one's number is larger. */
-export interface PairedTest extends PairedBootstrap {
-  readonly subjects: number;
-  readonly first: number;
-  readonly second: number;
-  readonly wilcoxon: WilcoxonTest;
-}
+import { tasksOf } from './subject-means.js';
 
 export interface TaskComparison {
   readonly dataset: string;
   readonly task: string;
-  /** Null for all tasks together: the mean over a subject's tasks is one number. */
+  /** Null for all tasks together. */
   readonly label: number | null;
   readonly metrics: Readonly<Record<Metric, PairedTest>>;
 }
 
-/** Tests each task, and all together where there are several. Pairs are subjects: means over their images. */
+/**
+ * Tests each task, and all together where there are several. Pairs are subjects: means over their images.
+ * @throws GmisegError ERR_DATASET where one of the two lacks a case of the other
+ */
 export function compare(
   first: readonly ScoreRow[],
   second: readonly ScoreRow[],
   options: AggregateOptions = {},
 ): TaskComparison[] {
-  const others = tasksOf(second);
-  const tasks = tasksOf(first).map((rows, at): TaskComparison => {
+  pairRows(first, second);
+  const others = new Map(tasksOf(second).map((rows) => [taskKey(rows[0]!), rows]));
+  const test = (own: readonly ScoreRow[], other: readonly ScoreRow[]): TaskComparison['metrics'] => {
+    const pair = pairRows(own, other);
+    return eachMetric((metric) => pairedTest(...pair, metric, options));
+  };
+  const tasks = tasksOf(first).map((rows): TaskComparison => {
     const { dataset, task, label } = rows[0]!;
-    const other = subjectsOf(others[at]!).map(meansOf);
-    const own = subjectsOf(rows).map(meansOf);
-    return {
-      dataset,
-      task,
-      label,
-      metrics: eachMetric((metric) =>
-        test(
-          own.map((means) => means[metric]),
-          other.map((means) => means[metric]),
-          options,
-        ),
-      ),
-    };
+    return { dataset, task, label, metrics: test(rows, others.get(taskKey(rows[0]!))!) };
   });
   if (tasks.length < 2) return tasks;
-  const metrics = eachMetric((metric) =>
-    test(acrossTasks(first, metric), acrossTasks(second, metric), options),
-  );
-  return [...tasks, { dataset: 'all', task: '', label: null, metrics }];
+  return [...tasks, { dataset: 'all', task: '', label: null, metrics: test(first, second) }];
 }
 
-function acrossTasks(rows: readonly ScoreRow[], metric: Metric): number[] {
-  return subjectsOf(rows).map((own) => mean(tasksOf(own).map((list) => meansOf(list)[metric])));
-}
-
-function test(first: readonly number[], second: readonly number[], options: AggregateOptions): PairedTest {
-  const differences = first.map((value, at) => value - second[at]!);
-  return {
-    subjects: differences.length,
-    first: mean(first),
-    second: mean(second),
-    ...pairedBootstrap(differences, options),
-    wilcoxon: wilcoxon(differences),
-  };
+function taskKey({ dataset, task, label }: ScoreRow): string {
+  return JSON.stringify([dataset, task, label]);
 }

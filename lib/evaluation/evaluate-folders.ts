@@ -1,11 +1,12 @@
 import path from 'node:path';
 import { Cancellation } from '../cancellation.js';
 import { callSite, GmisegError } from '../errors.js';
-import { type CaseGroup, type CaseTable, groupOf } from './case-groups.js';
+import { type CaseTable, groupOf } from './case-groups.js';
 import { chooseLabels, type LabelChoice, type Renaming, renamed, valuesIn } from './choose-labels.js';
 import { type LoadedLabels, readLabels } from './load-masks.js';
 import { type FilePair, type PairedFolders, pairFolders } from './pair-files.js';
-import { type Scores, scoreObjects } from './scores.js';
+import type { ScoredCase } from './scored-case.js';
+import { type Metric, type Scores, scoreObjects } from './scores.js';
 
 export interface EvaluateFoldersOptions {
   /** One folder or several that predict the same cases, to be compared. */
@@ -26,9 +27,7 @@ export interface EvaluateFoldersOptions {
 }
 
 /** One label of one image. */
-export interface ScoreRow extends CaseGroup {
-  readonly case: string;
-  readonly label: number;
+export interface ScoreRow extends ScoredCase<Metric> {
   readonly prediction: string;
   readonly truth: string;
   readonly scores: Scores;

@@ -89,6 +89,9 @@ const choices = {
   imageSize: count.optional(),
 };
 
+/** Which weights of a training are asked: those at its end, or those with the best Dice on the split `val`. */
+const choose = z.enum(['last', 'best']).optional();
+
 const method = z.discriminatedUnion('kind', [
   /** The model inside the package. */
   z.strictObject({ kind: z.literal('embedded'), ...choices }),
@@ -109,6 +112,7 @@ const method = z.discriminatedUnion('kind', [
     train: trainOptions,
     /** Data sets to train on; those of the experiment's `train` where left out. */
     data: z.array(name).optional(),
+    choose,
     ...choices,
   }),
   /** A network of another method: a model file, or trained here as `train` says. */
@@ -120,6 +124,9 @@ const method = z.discriminatedUnion('kind', [
     model: z.string().optional(),
     train: trainOptions.optional(),
     data: z.array(name).optional(),
+    choose,
+    /** Train one for each test task, on what that task draws its supports from: an upper bound, as with `unet`. */
+    perTask: z.boolean().optional(),
     ...choices,
   }),
   /** What needs no network: the most similar example's mask, or a band of one grey. */
@@ -142,7 +149,7 @@ export const configSchema = z
     test: z.array(name).min(1),
     /** Data sets on which nothing should be lost (forgetting). */
     held: z.array(name).default([]),
-    /** The method that the others are measured against (forgetting, ablation). */
+    /** The method that the others are measured against (table2, ablation, forgetting). */
     reference: name.optional(),
     /** Sizes of the support set. */
     supports: z.array(count).min(1).default([16]),
@@ -160,6 +167,8 @@ export const configSchema = z
     subsets: count.default(3),
     /** Of the trainings. */
     seeds: z.array(z.int().nonnegative()).min(1).default([0]),
+    /** Of each training, on the clock, unless its own `train` says otherwise. */
+    maxMinutes: z.number().positive().optional(),
     /** Of the support sets and subsets. */
     seed: z.int().nonnegative().default(0),
     /** Side of the models' input in pixels, if another than their own. */
@@ -185,6 +194,17 @@ export const configSchema = z
         refuse(['methods', key], 'a method to train starts either from a model or from a config');
       if (one.kind === 'baseline' && (one.model === undefined) === (one.train === undefined))
         refuse(['methods', key], 'a baseline has either a model or train options');
+      if ('choose' in one && one.choose === 'best' && one.train?.validateEvery === 0)
+        refuse(
+          ['methods', key],
+          'the best weights are chosen among several validations; give train.validateEvery',
+        );
+      if (
+        one.kind === 'baseline' &&
+        one.perTask === true &&
+        (one.train === undefined || one.data !== undefined)
+      )
+        refuse(['methods', key], 'a baseline for each task has train options and no data of its own');
       if ('data' in one && one.data !== undefined) known(one.data, ['methods', key, 'data']);
     }
   });

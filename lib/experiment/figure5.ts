@@ -3,11 +3,12 @@ import { GmisegError } from '../errors.js';
 import type { ExperimentConfig } from './config.js';
 import { type Experiment, range, type Setup, supportUnits } from './experiment.js';
 import { byMethod } from './grouping.js';
-import { isTrained, methodInstances, trainedInstance } from './method-instance.js';
+import { isPerTask, isTrained, methodInstances, trainedInstance } from './method-instance.js';
 import { lineChart, spread } from './report/charts.js';
 import type { ChartSection, TableSection } from './report/content.js';
-import { summaryCell } from './report/summary-cell.js';
-import type { Results, Summary } from './results.js';
+import { COUNT_COLUMNS, countCells, estimateCell, estimateColumn } from './report/estimates.js';
+import type { Results } from './results.js';
+import { type Summary, summarise } from './summary.js';
 
 /** How much the number of training data sets matters: random subsets of them, and no synthetic tasks. */
 export const figure5: Experiment = {
@@ -23,7 +24,7 @@ export const figure5: Experiment = {
   },
   instances: (config) =>
     Object.entries(config.methods).flatMap(([key, method]) =>
-      isTrained(method)
+      isTrained(method) && !isPerTask(method)
         ? plans(config).map(({ sets, subset, data }) =>
             trainedInstance(config, key, {
               seed: (config.seeds[0] ?? 0) + subset,
@@ -41,7 +42,8 @@ export const figure5: Experiment = {
       lead:
         `Each method trained on random subsets of the ${config.train.length} training data sets, ${config.subsets} of each ` +
         `share, without synthetic tasks, and asked for the test tasks with ${Math.max(...config.supports)} examples. ± and bands are the ` +
-        'standard deviation between subsets (each with a seed of its own) and draws.',
+        'standard deviation between subsets (each with a seed of its own, counted as seeds) and draws, brackets hold the 95 % ' +
+        'interval of a bootstrap over subjects.',
       sections: [chart(setup, results), table(setup, results)],
     };
   },
@@ -85,8 +87,10 @@ function points({ config, instances, test }: Setup, results: Results): Point[] {
     config.shares.map((share) => {
       const sets = setsOf(share, config.train);
       const names = range(config.subsets).map((subset) => `${method}.${nameOf(sets, subset)}`);
-      const chosen = own.filter(({ training, id }) => training === null || names.includes(id));
-      return { series: label, share, sets, summary: results.support(chosen, test, selection) };
+      const chosen = own.filter(
+        ({ training, id }) => training === null || training.perTask || names.includes(id),
+      );
+      return { series: label, share, sets, summary: summarise(results.support(chosen, test, selection)) };
     }),
   );
 }
@@ -110,12 +114,13 @@ function table(setup: Setup, results: Results): TableSection {
     kind: 'table',
     name: 'share-table',
     title: 'In numbers',
-    columns: ['method', 'share', 'data sets', 'Dice'],
+    columns: ['method', 'share', 'data sets', ...COUNT_COLUMNS, estimateColumn('Dice')],
     rows: points(setup, results).map(({ series, share, sets, summary }) => [
       series,
       share,
       sets,
-      summaryCell(summary),
+      ...countCells(summary),
+      estimateCell(summary),
     ]),
   };
 }

@@ -1,9 +1,16 @@
 import { type Experiment, type Setup, supportUnits } from './experiment.js';
-import { byDataSet, byMethod, type MethodGroup } from './grouping.js';
+import { byDataSet, byMethod, dataSetsAndAll, type MethodGroup } from './grouping.js';
 import { lineChart, spread } from './report/charts.js';
 import type { ChartSection, TableSection } from './report/content.js';
-import { summaryCell } from './report/summary-cell.js';
-import type { Results, Summary } from './results.js';
+import {
+  COUNT_COLUMNS,
+  countCells,
+  ESTIMATES_NOTE,
+  estimateCell,
+  estimateColumn,
+} from './report/estimates.js';
+import type { Results } from './results.js';
+import { type Summary, summarise } from './summary.js';
 import type { TestTask } from './test-task.js';
 
 /** How much the size of the support set matters, with one prediction and with the mean of several. */
@@ -21,7 +28,7 @@ export const figure6: Experiment = {
       lead:
         `Dice by the number of examples, ${config.draws} draws of each. An ensemble of ${config.ensemble} is the mean of predictions ` +
         'from as many support sets of that size, drawn from the same pool; where the pool is not larger than one support set it is taken ' +
-        'whole, without an ensemble. Bands and ± are the standard deviation between draws.',
+        `whole, without an ensemble. Bands show the same as ±. ${ESTIMATES_NOTE}`,
       sections: [
         chart(setup, results, 'all', [{ name: 'mean over the data sets', tasks: test }]),
         ...(panels.length > 1 ? [chart(setup, results, 'data-sets', panels)] : []),
@@ -59,7 +66,7 @@ function at(
   tasks: readonly TestTask[],
   n: number,
 ): Summary {
-  return results.support(method.instances, tasks, { n, draws: config.draws, ensemble });
+  return summarise(results.support(method.instances, tasks, { n, draws: config.draws, ensemble }));
 }
 
 function chart(
@@ -88,18 +95,18 @@ function chart(
 }
 
 function table(setup: Setup, results: Results): TableSection {
-  const { supports } = setup.config;
   return {
     kind: 'table',
     name: 'support-table',
     title: 'In numbers',
-    columns: ['data set', 'method', ...supports.map((n) => `N = ${n}`)],
-    rows: [...byDataSet(setup.test), { name: 'all', tasks: setup.test }].flatMap(({ name, tasks }) =>
-      seriesOf(setup).map((series) => [
-        name,
-        series.name,
-        ...supports.map((n) => summaryCell(at(setup, results, series, tasks, n))),
-      ]),
+    columns: ['data set', 'method', 'examples', ...COUNT_COLUMNS, estimateColumn('Dice')],
+    rows: dataSetsAndAll(setup.test).flatMap(({ name, tasks }) =>
+      seriesOf(setup).flatMap((series) =>
+        setup.config.supports.map((n) => {
+          const summary = at(setup, results, series, tasks, n);
+          return [name, series.name, n, ...countCells(summary), estimateCell(summary)];
+        }),
+      ),
     ),
   };
 }

@@ -2,7 +2,9 @@ import { type Experiment, type Setup, supportUnits } from './experiment.js';
 import { byMethod } from './grouping.js';
 import { lineChart, spread } from './report/charts.js';
 import type { ChartSection, TableSection } from './report/content.js';
-import type { Results, Summary } from './results.js';
+import { estimateCell, estimateColumn } from './report/estimates.js';
+import type { Results } from './results.js';
+import { type Summary, summarise } from './summary.js';
 
 /** Few examples: how good, and how much by chance, a task is with n of them. No ensembles. */
 export const figure7: Experiment = {
@@ -15,14 +17,15 @@ export const figure7: Experiment = {
     return {
       lead:
         `${config.draws} random subsets of each size n of the examples, one prediction each, no ensembles. The pool holds ${most} ` +
-        `images; a size that is not smaller takes all of them, which leaves no chance and no variance. Bands: one standard deviation between subsets.`,
+        `images; a size that is not smaller takes all of them, which leaves no chance and no variance. Bands and ±: one standard deviation ` +
+        'between subsets; brackets: 95 % interval of a bootstrap over subjects.',
       sections: [chart(setup, results), table(setup, results)],
     };
   },
 };
 
 function at({ config, test }: Setup, results: Results, own: Setup['instances'], n: number): Summary {
-  return results.support(own, test, { n, draws: config.draws });
+  return summarise(results.support(own, test, { n, draws: config.draws }));
 }
 
 function chart(setup: Setup, results: Results): ChartSection {
@@ -45,14 +48,16 @@ function chart(setup: Setup, results: Results): ChartSection {
 function table(setup: Setup, results: Results): TableSection {
   const rows = byMethod(setup.instances).flatMap(({ label, instances }) =>
     setup.config.supports.map((n) => {
-      const { mean, std, count, values } = at(setup, results, instances, n);
+      const summary = at(setup, results, instances, n);
+      const { std, values, queries, subjects, seeds } = summary;
       const number = (value: number, digits: number) => ({ text: value.toFixed(digits), value });
-      if (count === 0) return [label, n, 0, null, null, null, null];
+      const counts = [queries, subjects, values.length, seeds];
+      if (values.length === 0) return [label, n, ...counts, null, null, null, null];
       return [
         label,
         n,
-        count,
-        number(mean, 3),
+        ...counts,
+        estimateCell(summary),
         number(std ** 2, 5),
         number(Math.min(...values), 3),
         number(Math.max(...values), 3),
@@ -63,7 +68,18 @@ function table(setup: Setup, results: Results): TableSection {
     kind: 'table',
     name: 'examples-table',
     title: 'In numbers',
-    columns: ['method', 'n', 'subsets', 'mean Dice', 'variance', 'lowest', 'highest'],
+    columns: [
+      'method',
+      'n',
+      'queries',
+      'subjects',
+      'subsets',
+      'seeds',
+      estimateColumn('mean Dice'),
+      'variance',
+      'lowest',
+      'highest',
+    ],
     rows,
   };
 }

@@ -1,12 +1,20 @@
 import { GmisegError } from '../errors.js';
+import { type Answers, changes } from './answers.js';
 import type { ExperimentConfig } from './config.js';
 import { boxUnits, type Experiment, type Setup, supportUnits, unique } from './experiment.js';
 import { byMethod, type MethodGroup } from './grouping.js';
 import { isTrained, type MethodInstance } from './method-instance.js';
 import { scatterChart } from './report/charts.js';
 import type { ChartSection, TableCell, TableSection } from './report/content.js';
-import { summaryCell } from './report/summary-cell.js';
-import { type Results, type Summary, summarise } from './results.js';
+import {
+  COUNT_COLUMNS,
+  countCells,
+  ESTIMATES_NOTE,
+  estimateCell,
+  estimateColumn,
+} from './report/estimates.js';
+import type { Results } from './results.js';
+import { type Summary, summarise } from './summary.js';
 import type { TestTask } from './test-task.js';
 
 const PROTOCOLS = [
@@ -41,7 +49,7 @@ export const forgetting: Experiment = {
       lead:
         `Models adapted to the training subjects of ${config.train.join(', ')}. Gained: mean Dice on the test subjects of ${config.test.join(', ')} after ` +
         `less before. Lost: before less after on ${config.held.join(', ')}, which nobody adapted to. Mean over images, subjects, tasks and data sets, ` +
-        `${sizeOf(config)} examples, ${config.draws} draws; ± is the standard deviation between the seeds ${config.seeds.join(', ')} of the training.`,
+        `${sizeOf(config)} examples, ${config.draws} draws, training seeds ${config.seeds.join(', ')}. Changes are those of the same queries from the same supports. ${ESTIMATES_NOTE}`,
       sections: PROTOCOLS.flatMap(({ key, name }) => [
         chart(setup, results, key, name),
         table(setup, results, key, name),
@@ -59,36 +67,35 @@ function referenceOf({ reference, methods }: ExperimentConfig): string | undefin
   return method === undefined || isTrained(method) ? undefined : reference;
 }
 
-/** What one trained model gained and lost. */
-interface Change {
-  readonly gained: number;
-  readonly lost: number;
-}
-
-function scores(
+function answers(
   { config }: Setup,
   results: Results,
-  instance: MethodInstance,
+  instances: readonly MethodInstance[],
   tasks: readonly TestTask[],
   protocol: Protocol,
-): number {
-  const summary =
-    protocol === 'boxes'
-      ? results.boxes([instance], tasks)
-      : results.support([instance], tasks, { n: sizeOf(config), draws: config.draws });
-  return summary.mean;
+): Answers {
+  return protocol === 'boxes'
+    ? results.boxes(instances, tasks)
+    : results.support(instances, tasks, { n: sizeOf(config), draws: config.draws });
 }
 
-function changes(setup: Setup, results: Results, { instances }: MethodGroup, protocol: Protocol): Change[] {
-  const before = setup.instances.find(({ method }) => method === setup.config.reference) as MethodInstance;
-  const of = (instance: MethodInstance, tasks: readonly TestTask[]): number =>
-    scores(setup, results, instance, tasks, protocol);
-  return instances
-    .map((instance) => ({
-      gained: of(instance, setup.test) - of(before, setup.test),
-      lost: of(before, setup.held) - of(instance, setup.held),
-    }))
-    .filter(({ gained, lost }) => !Number.isNaN(gained + lost));
+/** What a method's models gained and lost, query by query, against the reference on the same supports. */
+function change(
+  setup: Setup,
+  results: Results,
+  instances: readonly MethodInstance[],
+  protocol: Protocol,
+): { readonly gained: Summary; readonly lost: Summary } {
+  const before = setup.instances.filter(({ method }) => method === setup.config.reference);
+  const of = (tasks: readonly TestTask[], sign: 1 | -1): Summary =>
+    summarise(
+      changes(
+        answers(setup, results, instances, tasks, protocol),
+        answers(setup, results, before, tasks, protocol),
+        sign,
+      ),
+    );
+  return { gained: of(setup.test, 1), lost: of(setup.held, -1) };
 }
 
 /** All methods but the reference. */
@@ -97,14 +104,13 @@ function adapted({ config, instances }: Setup): MethodGroup[] {
 }
 
 function chart(setup: Setup, results: Results, protocol: Protocol, name: string): ChartSection {
-  const rows = adapted(setup).flatMap((group) => {
-    const all = changes(setup, results, group, protocol);
-    if (all.length === 0) return [];
-    const mean = (key: keyof Change): number => summarise(all.map((change) => change[key])).mean;
-    return [
-      ...all.map(({ gained, lost }) => ({ series: group.label, kind: 'seed', x: lost, y: gained })),
-      { series: group.label, kind: 'mean', x: mean('lost'), y: mean('gained') },
-    ];
+  const rows = adapted(setup).flatMap(({ label, instances }) => {
+    const point = (own: readonly MethodInstance[], kind: string) => {
+      const { gained, lost } = change(setup, results, own, protocol);
+      if (Number.isNaN(gained.mean + lost.mean)) return [];
+      return [{ series: label, kind, x: lost.mean, y: gained.mean }];
+    };
+    return [...instances.flatMap((instance) => point([instance], 'seed')), ...point(instances, 'mean')];
   });
   return {
     kind: 'chart',
@@ -117,22 +123,22 @@ function chart(setup: Setup, results: Results, protocol: Protocol, name: string)
 }
 
 function table(setup: Setup, results: Results, protocol: Protocol, name: string): TableSection {
-  const over = (own: readonly MethodInstance[], tasks: readonly TestTask[]): Summary =>
-    summarise(own.map((instance) => scores(setup, results, instance, tasks, protocol)));
-  const rows = byMethod(setup.instances).map((group): TableCell[] => {
-    const all = changes(setup, results, group, protocol);
-    const isReference = group.method === setup.config.reference;
-    const change = (key: keyof Change): TableCell =>
-      isReference ? null : summaryCell(summarise(all.map((each) => each[key])));
-    const record = group.instances.map((instance) => results.training(instance)).find(Boolean);
+  const rows = byMethod(setup.instances).map(({ method, label, instances }): TableCell[] => {
+    const there = summarise(answers(setup, results, instances, setup.test, protocol));
+    const elsewhere = summarise(answers(setup, results, instances, setup.held, protocol));
+    const changed = method === setup.config.reference ? null : change(setup, results, instances, protocol);
+    const record = instances.map((instance) => results.training(instance)).find(Boolean);
     return [
-      group.label,
+      label,
       record?.trainableParameters ?? 0,
       record?.adapterParameters ?? 0,
-      summaryCell(over(group.instances, setup.test)),
-      change('gained'),
-      summaryCell(over(group.instances, setup.held)),
-      change('lost'),
+      ...countCells(there),
+      estimateCell(there),
+      changed === null ? null : estimateCell(changed.gained),
+      elsewhere.queries,
+      elsewhere.subjects,
+      estimateCell(elsewhere),
+      changed === null ? null : estimateCell(changed.lost),
     ];
   });
   return {
@@ -143,10 +149,13 @@ function table(setup: Setup, results: Results, protocol: Protocol, name: string)
       'method',
       'trainable parameters',
       'of these in the adapter',
-      'Dice where adapted',
-      'gained',
-      'Dice elsewhere',
-      'lost',
+      ...COUNT_COLUMNS,
+      estimateColumn('Dice where adapted'),
+      estimateColumn('gained'),
+      'queries elsewhere',
+      'subjects elsewhere',
+      estimateColumn('Dice elsewhere'),
+      estimateColumn('lost'),
     ],
     rows,
   };

@@ -13,6 +13,12 @@ export function byDataSet(tasks: readonly TestTask[]): DataSetTasks[] {
   return names.map((name) => ({ name, tasks: tasks.filter(({ dataSet }) => dataSet === name) }));
 }
 
+/** The same, and all tasks together where there are several data sets. */
+export function dataSetsAndAll(tasks: readonly TestTask[]): DataSetTasks[] {
+  const sets = byDataSet(tasks);
+  return sets.length > 1 ? [...sets, { name: 'all', tasks }] : sets;
+}
+
 /** A method with all that was trained of it. */
 export interface MethodGroup {
   readonly method: string;

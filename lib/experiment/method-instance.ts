@@ -1,7 +1,9 @@
+import { readsExamples } from '../baseline.js';
 import type { LoadOptions } from '../load-options.js';
 import type { TaskOptions } from '../task/options.js';
 import type { TrainOptions } from '../train-options.js';
 import type { ExperimentConfig, MethodConfig } from './config.js';
+import type { TestTask } from './test-task.js';
 
 type ConfigChoice = NonNullable<LoadOptions['config']>;
 
@@ -23,6 +25,12 @@ export interface TrainingPlan {
   /** Data sets of the config. */
   readonly data: readonly string[];
   readonly options: Omit<TrainOptions, 'out' | 'resume' | 'signal'>;
+  /** Which weights are asked. */
+  readonly choose: 'last' | 'best';
+  /** Whether each test task has a training of its own. */
+  readonly perTask: boolean;
+  /** Of a training that one test task has for itself: its store takes the place of `data`. */
+  readonly task?: TestTask;
 }
 
 /** A method as it is asked: trained with one seed, on certain data, or not at all. */
@@ -42,6 +50,24 @@ export interface MethodInstance {
   >;
   /** Whether it takes a box on the image itself in place of supports. */
   readonly takesBoxes: boolean;
+  /** Whether its answer depends on the support set. */
+  readonly readsExamples: boolean;
+  /** Whether it is a network of another method, which knows float32 alone. */
+  readonly baseline: boolean;
+}
+
+/** An instance that has been, or is to be, trained here. */
+export type TrainedInstance = MethodInstance & { readonly training: TrainingPlan };
+
+export function needsTraining(instance: MethodInstance): instance is TrainedInstance {
+  return instance.training !== null;
+}
+
+/** Who answers for a task: of a method that is trained for each task, the model of this one. */
+export function instanceFor(instance: MethodInstance, task: TestTask): MethodInstance {
+  if (instance.training?.perTask !== true) return instance;
+  const { training } = instance;
+  return { ...instance, training: { ...training, id: `${training.id}/${task.id}`, data: [], task } };
 }
 
 /** Every method of a config, those to train once for each seed. */
@@ -57,6 +83,11 @@ export function isTrained(
   method: MethodConfig,
 ): method is Extract<MethodConfig, { kind: 'trained' | 'baseline' }> & { train: Record<string, unknown> } {
   return 'train' in method && method.train !== undefined;
+}
+
+/** Whether each test task has a training of its own. */
+export function isPerTask(method: MethodConfig): boolean {
+  return method.kind === 'baseline' && method.perTask === true;
 }
 
 /** A method to train, with a seed, on data sets. `name` tells instances of one method apart. */
@@ -83,7 +114,18 @@ export function trainedInstance(
     id,
     seed,
     model: { ...startOf(config, method), seed },
-    training: { id, data, options: { ...(method.train as TrainingPlan['options']), ...options, seed } },
+    training: {
+      id,
+      data,
+      options: {
+        ...(config.maxMinutes === undefined ? {} : { maxMinutes: config.maxMinutes }),
+        ...(method.train as TrainingPlan['options']),
+        ...options,
+        seed,
+      },
+      choose: method.choose ?? 'last',
+      perTask: isPerTask(method),
+    },
   };
 }
 
@@ -137,7 +179,7 @@ function fixedModel(config: ExperimentConfig, method: MethodConfig): ModelChoice
 function common(
   key: string,
   method: MethodConfig,
-): Pick<MethodInstance, 'method' | 'label' | 'task' | 'takesBoxes'> {
+): Pick<MethodInstance, 'method' | 'label' | 'task' | 'takesBoxes' | 'readsExamples' | 'baseline'> {
   return {
     method: key,
     label: method.label ?? key,
@@ -148,5 +190,7 @@ function common(
             Object.entries(method.task ?? {}).filter(([, value]) => value !== undefined),
           ) as MethodInstance['task']),
     takesBoxes: method.kind !== 'engine' && method.kind !== 'baseline',
+    readsExamples: method.kind !== 'baseline' || readsExamples(method.name),
+    baseline: method.kind === 'baseline',
   };
 }

@@ -3,7 +3,7 @@ import { tightBox } from '../dataset/prompts-from-mask.js';
 import type { LoadOptions } from '../load-options.js';
 import { Segmenter } from '../segmenter.js';
 import { loadChoice } from './load-choice.js';
-import type { MethodInstance, TrainingPlan } from './method-instance.js';
+import { type MethodInstance, needsTraining } from './method-instance.js';
 import { pin } from './pins.js';
 import type { RunContext } from './run-context.js';
 import type { TaskSlice } from './test-task.js';
@@ -28,7 +28,7 @@ export interface DefineSettings {
 /** The methods of an experiment, one of them loaded at a time: models may be large. */
 export class OpenMethods {
   readonly #context: RunContext;
-  readonly #dtype: LoadOptions['dtype'];
+  readonly #dtype: NonNullable<LoadOptions['dtype']>;
   #key = '';
   #segmenter: Segmenter | null = null;
 
@@ -39,7 +39,7 @@ export class OpenMethods {
 
   /** The method's model; methods on the same one share it. */
   async open(instance: MethodInstance): Promise<OpenMethod> {
-    const options = isTrained(instance)
+    const options = needsTraining(instance)
       ? await trainedModel(this.#context, instance)
       : await loadChoice(this.#context, instance.model);
     const key = JSON.stringify(options);
@@ -48,14 +48,14 @@ export class OpenMethods {
       this.#segmenter = await Segmenter.load({
         ...options,
         ...this.#context.runtime,
-        ...(this.#dtype === undefined ? {} : { dtype: this.#dtype }),
+        dtype: instance.baseline ? 'float32' : this.#dtype,
       });
       this.#key = key;
     }
     const { checkpoint, imageSize } = this.#segmenter.info;
     const file = path.join(this.#context.out, 'models', `${instance.id}.json`);
     // A training's own files follow from the config; what comes from outside may be replaced under its name.
-    const from = isTrained(instance) ? null : (checkpoint?.sha256 ?? null);
+    const from = needsTraining(instance) ? null : (checkpoint?.sha256 ?? null);
     await pin(
       file,
       { checkpoint: from, imageSize },
@@ -72,22 +72,16 @@ export class OpenMethods {
   }
 }
 
-function isTrained(
-  instance: MethodInstance,
-): instance is MethodInstance & { readonly training: TrainingPlan } {
-  return instance.training !== null;
-}
-
 /** A method that is loaded: it takes examples and predicts. */
 export class OpenMethod {
   readonly #segmenter: Segmenter;
   readonly #instance: MethodInstance;
-  readonly #signal: AbortSignal;
+  readonly signal: AbortSignal;
 
   constructor(segmenter: Segmenter, instance: MethodInstance, signal: AbortSignal) {
     this.#segmenter = segmenter;
     this.#instance = instance;
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   get device(): string {
@@ -108,12 +102,12 @@ export class OpenMethod {
       {
         ...this.#instance.task,
         ...(ensemble > 1 ? { ensemble, subset, seed } : {}),
-        signal: this.#signal,
+        signal: this.signal,
       },
     );
     return {
       recipe: task.info.choices[0]?.recipe ?? '',
-      predict: async ({ image }) => (await task.predict(image, { signal: this.#signal })).masks,
+      predict: async ({ image }) => (await task.predict(image, { signal: this.signal })).masks,
       close: () => task.close(),
     };
   }
@@ -122,6 +116,6 @@ export class OpenMethod {
   async predictInBox({ image, mask }: TaskSlice): Promise<Uint8Array> {
     const box = tightBox(mask, 1);
     if (box === null) return new Uint8Array(mask.data.length);
-    return (await this.#segmenter.predict(image, { box }, { signal: this.#signal })).masks;
+    return (await this.#segmenter.predict(image, { box }, { signal: this.signal })).masks;
   }
 }

@@ -2,15 +2,16 @@ import { encode as encodePng } from 'fast-png';
 import { drawSupports } from './draws.js';
 import type { OpenMethod } from './open-method.js';
 import { type MaskPixels, scoreMask } from './score-mask.js';
-import { readSlice } from './test-task.js';
-import type { Unit, UnitResult } from './unit.js';
+import { readSlice, subjectOf, type TaskSlice } from './test-task.js';
+import { RESULT_SCHEMA, type Unit, type UnitResult } from './unit.js';
 
 /** Asks a method for the queries of a unit. `seed` is that of the support sets. */
 export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Promise<UnitResult> {
   const start = performance.now();
   const { task, n, draw, ensemble, protocol } = unit;
-  // Each member has a support set of its own, as far as the pool goes.
-  const drawn = protocol === 'support' ? drawSupports(task.pool, n * ensemble, { seed, draw }) : [];
+  // Each member has a support set of its own, as far as the pool goes. Who looks at none is shown one all the same.
+  const count = Math.max(1, n) * ensemble;
+  const drawn = protocol === 'support' ? drawSupports(task.pool, count, { seed, draw }) : [];
   const supports = await Promise.all(drawn.map((entry) => readSlice(task, entry)));
   const defined =
     protocol === 'support' ? await method.define(supports, { ensemble, subset: n, seed: draw }) : null;
@@ -22,12 +23,13 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
       const mask = { ...slice.mask, data };
       queries.push({
         name: slice.name,
-        subject: entry.subject,
-        scores: await scoreMask(mask, slice.mask),
+        subject: subjectOf(task, entry),
+        ...(await scoreMask(mask, slice.mask, { ...spacingOf(slice), signal: method.signal })),
         ...(queries.length < unit.pictures ? { mask: packed(mask) } : {}),
       });
     }
     return {
+      schema: RESULT_SCHEMA,
       unit: unit.id,
       protocol,
       method: unit.instance.method,
@@ -36,7 +38,7 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
       n,
       draw,
       ensemble,
-      supports: supports.map(({ name }) => name),
+      supports: supports.slice(0, n * ensemble).map(({ name }) => name),
       recipe: defined?.recipe ?? '',
       queries,
       seconds: (performance.now() - start) / 1000,
@@ -45,6 +47,10 @@ export async function runUnit(unit: Unit, method: OpenMethod, seed: number): Pro
   } finally {
     defined?.close();
   }
+}
+
+function spacingOf({ image: { spacing } }: TaskSlice): Pick<TaskSlice['image'], 'spacing'> {
+  return spacing === undefined ? {} : { spacing };
 }
 
 function packed({ data, width, height }: MaskPixels): string {

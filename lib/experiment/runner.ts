@@ -3,7 +3,7 @@ import { GmisegError } from '../errors.js';
 import type { ExperimentConfig } from './config.js';
 import { DataSets } from './data-sets.js';
 import { type Experiment, instancesOf, type Setup, unique } from './experiment.js';
-import type { MethodInstance, TrainingPlan } from './method-instance.js';
+import { needsTraining, type TrainingPlan } from './method-instance.js';
 import { OpenMethods } from './open-method.js';
 import { pin } from './pins.js';
 import { chartTools } from './report/chart.js';
@@ -78,7 +78,7 @@ export async function runExperiment(
     const own = units.filter((_, at) => at % shard.count === shard.index - 1);
     const done = reportOnly ? 0 : await work(own, { context, config, data, methods });
     await methods.close();
-    const results = await collect(context, units, instances);
+    const results = await collect(context, units);
     const left = units.length - results.all.length;
     const complete = left === 0;
     const report =
@@ -116,14 +116,14 @@ async function work(units: readonly Unit[], { context, config, data, methods }: 
     for (const unit of todo) {
       context.signal.throwIfAborted();
       const { instance } = unit;
-      if (busy.has(instance.id)) {
+      if (busy.has(instance.training?.id ?? '')) {
         later.push(unit);
         continue;
       }
       if (needsTraining(instance) && (await readTraining(context, instance.training)) === null) {
         await methods.close();
         if (!(await ensureTrained(context, data, instance))) {
-          busy.add(instance.id);
+          busy.add(instance.training.id);
           later.push(unit);
           continue;
         }
@@ -145,17 +145,7 @@ async function work(units: readonly Unit[], { context, config, data, methods }: 
   return done;
 }
 
-function needsTraining(
-  instance: MethodInstance,
-): instance is MethodInstance & { readonly training: TrainingPlan } {
-  return instance.training !== null;
-}
-
-async function collect(
-  context: RunContext,
-  units: readonly Unit[],
-  instances: readonly MethodInstance[],
-): Promise<Results> {
+async function collect(context: RunContext, units: readonly Unit[]): Promise<Results> {
   const results = new Map<string, UnitResult>();
   for (const unit of units) {
     const result = await readResult(context, unit);
@@ -169,8 +159,11 @@ async function collect(
     results.set(unit.id, result);
   }
   const trainings = new Map<string, TrainingRecord>();
-  for (const { training } of instances) {
-    const record = training === null ? null : await readTraining(context, training);
+  const plans = new Map<string, TrainingPlan>();
+  for (const { instance } of units)
+    if (needsTraining(instance)) plans.set(instance.training.id, instance.training);
+  for (const training of plans.values()) {
+    const record = await readTraining(context, training);
     if (record !== null) trainings.set(record.training, record);
   }
   return new Results(results, trainings);

@@ -1,11 +1,21 @@
+import { compareMethods } from './comparisons.js';
 import { boxUnits, type Experiment, type Setup, supportUnits } from './experiment.js';
-import { byDataSet, byMethod } from './grouping.js';
+import { byDataSet, byMethod, dataSetsAndAll } from './grouping.js';
 import { barChart, spread } from './report/charts.js';
+import { comparisonTable } from './report/comparison-table.js';
 import type { ChartSection, TableCell, TableSection } from './report/content.js';
+import {
+  best,
+  COUNT_COLUMNS,
+  countCells,
+  ESTIMATES_NOTE,
+  estimateCell,
+  estimateColumn,
+} from './report/estimates.js';
 import { predictionSheets } from './report/sheets.js';
-import { best, summaryCell } from './report/summary-cell.js';
 import type { Results } from './results.js';
 import { METRICS } from './score-mask.js';
+import { summarise } from './summary.js';
 
 /** Methods x data sets: from supports, and beside it, never in one column with it, from boxes round the truth. */
 export const table2: Experiment = {
@@ -15,48 +25,60 @@ export const table2: Experiment = {
   async report(setup, results) {
     const { config, instances, test } = setup;
     const most = Math.max(...config.supports);
+    const comparisons = config.supports.map((n) => compareMethods(setup, results, n));
     return {
       lead:
         `Tasks defined by ${config.supports.join(', ')} examples of the split "train" and asked of up to ${config.queries} ` +
         'images of the split "test", the same examples and queries for every method. Mean over images, subjects, tasks ' +
-        `and, in the last rows, data sets; ± is the standard deviation between ${config.draws} draws of the support set ` +
-        '(and seeds of a training). "boxes" is no result on examples: the model is prompted with boxes taken from the ' +
+        `and, in the last rows, data sets. ${ESTIMATES_NOTE} ASSD is in millimetres where spacings are known, else in pixels; ` +
+        'data sets of different units have no common mean. "boxes" is no result on examples: the model is prompted with boxes taken from the ' +
         'truth, which says how well it outlines what it is pointed at.',
       sections: [
         ...config.supports.map((n) => table(setup, results, n)),
+        ...comparisons.flatMap((own, at) => comparisonTable(own, `comparisons-n${config.supports[at]}`)),
         chart(setup, results, most),
         ...(await predictionSheets(instances, test, results, most)),
       ],
+      comparisons: comparisons.flat(),
     };
   },
 };
 
 function table({ config, instances, test }: Setup, results: Results, n: number): TableSection {
   const methods = byMethod(instances);
-  const sets = byDataSet(test);
-  const groups = sets.length > 1 ? [...sets, { name: 'all', tasks: test }] : sets;
-  const rows = groups.flatMap(({ name, tasks }) => {
-    const summaries = METRICS.map(({ key }) =>
-      methods.map((method) =>
-        results.support(method.instances, tasks, { n, draws: config.draws, metric: key }),
-      ),
+  const rows = dataSetsAndAll(test).flatMap(({ name, tasks }) => {
+    const answers = methods.map(({ instances: own }) =>
+      results.support(own, tasks, { n, draws: config.draws }),
     );
-    return methods.map(({ label, instances: own }, at): TableCell[] => [
-      name,
-      label,
-      ...METRICS.map((metric, column) => {
-        const all = summaries[column]!;
-        return summaryCell(all[at]!, { ...metric, strong: best(all, metric.better) === at });
-      }),
-      ...METRICS.map((metric) => summaryCell(results.boxes(own, tasks, metric.key), metric)),
-    ]);
+    const summaries = METRICS.map((metric) => answers.map((each) => summarise(each, metric)));
+    return methods.map(({ label, instances: own }, at): TableCell[] => {
+      const boxes = results.boxes(own, tasks);
+      return [
+        name,
+        label,
+        ...countCells(summaries[0]![at]!),
+        ...METRICS.map((metric, column) => {
+          const all = summaries[column]!;
+          return estimateCell(all[at]!, { ...metric, strong: best(all, metric.better) === at });
+        }),
+        ...METRICS.map((metric) => estimateCell(summarise(boxes, metric), metric)),
+        summaries[0]![at]!.unit,
+      ];
+    });
   });
   const names = METRICS.map(({ name }) => name);
   return {
     kind: 'table',
     name: `table-n${n}`,
     title: `${n} ${n === 1 ? 'example' : 'examples'}`,
-    columns: ['data set', 'method', ...names, ...names.map((name) => `boxes: ${name}`)],
+    columns: [
+      'data set',
+      'method',
+      ...COUNT_COLUMNS,
+      ...names.map(estimateColumn),
+      ...names.map((name) => estimateColumn(`boxes: ${name}`)),
+      'ASSD in',
+    ],
     rows,
   };
 }
@@ -66,7 +88,7 @@ function chart({ config, instances, test }: Setup, results: Results, n: number):
     byMethod(instances).map(({ label, instances: own }) => ({
       group: name,
       series: label,
-      ...spread(results.support(own, tasks, { n, draws: config.draws })),
+      ...spread(summarise(results.support(own, tasks, { n, draws: config.draws }))),
     })),
   );
   return {

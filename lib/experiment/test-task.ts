@@ -17,6 +17,8 @@ export interface TestTask {
   readonly store: SliceStore;
   /** What supports are drawn from. */
   readonly pool: readonly SliceEntry[];
+  /** The split `val`: what a training for this task alone is judged by. */
+  readonly validation: readonly SliceEntry[];
   /** What is asked, the same for every method. */
   readonly queries: readonly SliceEntry[];
 }
@@ -65,6 +67,7 @@ export function tasksOf(
         labels,
         store,
         pool,
+        validation: config.halves === true ? [] : bySplit(usable, 'val'),
         queries: evenly(asked, queries),
       };
     }),
@@ -129,6 +132,11 @@ function bySplit(entries: readonly SliceEntry[], split: SliceEntry['split']): Sl
 /** A name as part of a file name. */
 function slug(name: string): string {
   return name.replace(/[^A-Za-z0-9.+]+/g, '-').replace(/^-|-$/g, '') || 'x';
+}
+
+/** Whose slice it is: names of subjects may come again in another data set of the same store. */
+export function subjectOf({ store }: TestTask, { dataset, subject }: SliceEntry): string {
+  return store.slices.some((other) => other.dataset !== dataset) ? `${dataset}/${subject}` : subject;
 }
 
 /** Reads a slice of a task. */

@@ -9,9 +9,16 @@ import { trainOptionsJson } from '../train-options.js';
 import { once } from './claim.js';
 import type { DataSets } from './data-sets.js';
 import { loadChoice } from './load-choice.js';
-import type { MethodInstance, TrainingPlan } from './method-instance.js';
+import type { TrainedInstance, TrainingPlan } from './method-instance.js';
+import { minutesSpent } from './minutes-spent.js';
 import { readJson } from './read-json.js';
 import type { RunContext } from './run-context.js';
+import { ensureTaskStore } from './task-store.js';
+
+/** The trainer's weights with the best validation, whole or of the adapter as its last ones are. */
+const BEST = 'best.safetensors';
+/** For the trainer 0 minutes are no limit. */
+const LEAST_MINUTES = 1e-6;
 
 const recordSchema = z.object({
   training: z.string(),
@@ -22,6 +29,10 @@ const recordSchema = z.object({
   adapterParameters: z.number().nullable(),
   loss: z.number(),
   valDice: z.number().nullable(),
+  /** Which weights are asked, of which step; the best ones are the last where nothing validated. */
+  weights: z.enum(['last', 'best']).default('last'),
+  weightsStep: z.number().nullable().default(null),
+  /** Of all runs that led there. */
   seconds: z.number(),
   device: z.string(),
 });
@@ -49,7 +60,7 @@ export function readTraining(
 export async function ensureTrained(
   context: RunContext,
   data: DataSets,
-  instance: MethodInstance & { readonly training: TrainingPlan },
+  instance: TrainedInstance,
 ): Promise<boolean> {
   const { training: plan } = instance;
   const folder = folderOf(context, plan);
@@ -60,11 +71,13 @@ export async function ensureTrained(
     try {
       // So that `gmiseg predict --model` takes the folder, as that of any training.
       await writeRunSource(folder, source, plan.options.seed ?? 0);
-      const options = trainOptions(plan, data);
-      const training = segmenter.train(
-        plan.data.map((name) => data.folder(name)),
-        { ...options, out: folder, resume: true },
-      );
+      const spent = await minutesSpent(folder);
+      const options = withinBudget(trainOptions(plan, data), spent);
+      const training = segmenter.train(await storesOf(context, plan, data), {
+        ...options,
+        out: folder,
+        resume: true,
+      });
       const stop = (): void => void training.stop().catch(() => {});
       context.signal.addEventListener('abort', stop, { once: true });
       if (context.signal.aborted) stop();
@@ -80,15 +93,18 @@ export async function ensureTrained(
       const summary = await training;
       context.signal.throwIfAborted();
       const { adapter, device } = segmenter.info;
+      const weights = (await isBest(folder, plan)) ? 'best' : 'last';
       const record: TrainingRecord = {
         training: plan.id,
-        data: [...plan.data],
+        data: plan.task === undefined ? [...plan.data] : [plan.task.id],
         steps: summary.steps,
         trainableParameters: summary.trainableParameters,
         adapterParameters: adapter === null ? null : Number(adapter.parameters),
         loss: summary.loss,
-        valDice: summary.valDice,
-        seconds: summary.seconds,
+        valDice: weights === 'best' ? summary.bestValDice : summary.valDice,
+        weights,
+        weightsStep: weights === 'best' ? summary.bestStep : summary.steps,
+        seconds: 60 * spent + summary.seconds,
         device,
       };
       await writeFileAtomically(path.join(folder, 'done.json'), `${JSON.stringify(record, null, 1)}\n`);
@@ -96,6 +112,26 @@ export async function ensureTrained(
       await segmenter.close();
     }
   });
+}
+
+/** Where what a training learns from lies. */
+async function storesOf(
+  context: RunContext,
+  { data: names, task }: TrainingPlan,
+  data: DataSets,
+): Promise<string[]> {
+  return task === undefined ? names.map((name) => data.folder(name)) : [await ensureTaskStore(context, task)];
+}
+
+/** What is left of the minutes after earlier runs; a training that has used them up ends at once. */
+function withinBudget(options: TrainingPlan['options'], spent: number): TrainingPlan['options'] {
+  const { maxMinutes = 0 } = options;
+  return maxMinutes > 0 ? { ...options, maxMinutes: Math.max(maxMinutes - spent, LEAST_MINUTES) } : options;
+}
+
+/** Whether the weights that validated best are the ones to ask. */
+async function isBest(folder: string, { choose }: TrainingPlan): Promise<boolean> {
+  return choose === 'best' && (await exists(path.join(folder, BEST)));
 }
 
 /** The plan's options with the names of the data sets, where a store holds others too. */
@@ -107,21 +143,25 @@ function trainOptions({ data: names, options }: TrainingPlan, data: DataSets): T
 /** The trained model, to be loaded. */
 export async function trainedModel(
   context: RunContext,
-  { model, training }: MethodInstance & { readonly training: TrainingPlan },
+  { model, training }: TrainedInstance,
 ): Promise<LoadOptions> {
   const folder = folderOf(context, training);
+  const best = (await isBest(folder, training)) ? path.join(folder, BEST) : null;
   const whole = path.join(folder, 'model.safetensors');
   const base = await loadChoice(context, model);
   if (await exists(whole)) {
-    return { checkpoint: whole, ...(base.imageSize === undefined ? {} : { imageSize: base.imageSize }) };
+    return {
+      checkpoint: best ?? whole,
+      ...(base.imageSize === undefined ? {} : { imageSize: base.imageSize }),
+    };
   }
-  return { ...base, adapter: path.join(folder, 'adapter.safetensors') };
+  return { ...base, adapter: best ?? path.join(folder, 'adapter.safetensors') };
 }
 
 /**
  * Tells at once what the trainer would refuse only after hours of other work.
  * @throws GmisegError ERR_INVALID_ARG
  */
-export function checkTraining({ data, options }: TrainingPlan): void {
-  trainOptionsJson([...data], { ...options, out: 'run' });
+export function checkTraining({ data, options, perTask }: TrainingPlan): void {
+  trainOptionsJson(perTask ? ['store'] : [...data], { ...options, out: 'run' });
 }

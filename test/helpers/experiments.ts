@@ -84,6 +84,7 @@ export async function smallExperiment(folder: string): Promise<{ data: string; b
       draws: 2,
       queries: 3,
       pictures: 2,
+      imageSize: 64,
     },
   };
 }

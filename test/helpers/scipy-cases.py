@@ -2,7 +2,7 @@
 
     python test/helpers/scipy-cases.py 1 > test/fixtures/metrics/scipy.json
 
-The argument is the seed. The tests read that file and, where Python has SciPy, other seeds as well.
+The arguments are seeds, a line of JSON for each. The tests read that file and, where Python has SciPy, other seeds as well.
 Shapes and spacings are NumPy's (last axis fastest); masks are strings of 0 and 1.
 """
 
@@ -12,9 +12,6 @@ import sys
 import numpy as np
 import scipy
 from scipy import ndimage, stats
-
-random = np.random.default_rng(int(sys.argv[1]))
-
 
 def blobs(shape, share, smooth):
     noise = ndimage.gaussian_filter(random.standard_normal(shape), smooth)
@@ -101,33 +98,35 @@ def bootstrap_case(n):
     }
 
 
-json.dump(
-    {
-        "scipy": scipy.__version__,
-        "distances": [
-            distance_case([17, 23], [1, 1], 0.02),
-            distance_case([19, 14], [0.7, 2.5], 0.05),
-            distance_case([6, 9, 17], [3, 0.8, 0.8], 0.01),
-            distance_case([8, 7, 9], [1, 1.3, 0.4], 0.1),
-        ],
-        "scores": [
-            scores_case([24, 31], [1, 1], 0.3, 3),
-            scores_case([30, 22], [2, 0.5], 0.2, 2),
-            scores_case([40, 40], [0.3, 0.3], 0.01, 1),
-            scores_case([9, 14, 18], [3, 0.8, 0.8], 0.3, 2),
-            scores_case([12, 11, 10], [1, 1.5, 0.7], 0.2, 1),
-        ],
-        "wilcoxon": [
-            wilcoxon_case(n, kind)
-            for n, kind in [
-                (1, "plain"), (5, "plain"), (12, "plain"), (50, "plain"), (51, "plain"), (200, "plain"),
-                (8, "ties"), (13, "ties"), (14, "ties"), (60, "ties"), (9, "zeros"), (40, "zeros"),
-            ]
-        ],
-        "normal": [[z, float(stats.norm.sf(z))] for z in [-3, -0.5, 0, 0.01, 0.7, 1.96, 2.8, 2.9, 4, 8, 20]],
-        "bootstrap": [bootstrap_case(n) for n in (6, 30)],
-    },
-    sys.stdout,
-    separators=(",", ":"),
-)
-print()
+for seed in sys.argv[1:]:
+    random = np.random.default_rng(int(seed))
+    json.dump(
+        {
+            "scipy": scipy.__version__,
+            "distances": [
+                distance_case([17, 23], [1, 1], 0.02),
+                distance_case([19, 14], [0.7, 2.5], 0.05),
+                distance_case([6, 9, 17], [3, 0.8, 0.8], 0.01),
+                distance_case([8, 7, 9], [1, 1.3, 0.4], 0.1),
+            ],
+            "scores": [
+                scores_case([24, 31], [1, 1], 0.3, 3),
+                scores_case([30, 22], [2, 0.5], 0.2, 2),
+                scores_case([40, 40], [0.3, 0.3], 0.01, 1),
+                scores_case([9, 14, 18], [3, 0.8, 0.8], 0.3, 2),
+                scores_case([12, 11, 10], [1, 1.5, 0.7], 0.2, 1),
+            ],
+            "wilcoxon": [
+                wilcoxon_case(n, kind)
+                for n, kind in [
+                    (1, "plain"), (5, "plain"), (12, "plain"), (50, "plain"), (51, "plain"), (200, "plain"),
+                    (8, "ties"), (13, "ties"), (14, "ties"), (60, "ties"), (9, "zeros"), (40, "zeros"),
+                ]
+            ],
+            "normal": [[z, float(stats.norm.sf(z))] for z in [-3, -0.5, 0, 0.01, 0.7, 1.96, 2.8, 2.9, 4, 8, 20]],
+            "bootstrap": [bootstrap_case(n) for n in (6, 30)],
+        },
+        sys.stdout,
+        separators=(",", ":"),
+    )
+    print()

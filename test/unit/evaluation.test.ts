@@ -237,8 +237,17 @@ t.test('two methods: differences of the same subjects', async (t) => {
     t.ok(metrics.dice.p! < 0.01 && metrics.dice.wilcoxon.p < 0.01);
     t.ok(Math.abs(metrics.dice.first - metrics.dice.second - metrics.dice.difference) < 1e-12);
   }
-  const none = compare(better, better)[0]!.metrics.dice;
-  t.match(none, { difference: 0, p: 1, wilcoxon: { n: 0, p: 1 } });
+  for (const { metrics } of compare(better, better))
+    t.match(metrics.dice, { difference: 0, interval: [0, 0], p: 1, wilcoxon: { n: 0, p: 1 } });
+  const shuffled = compare(random.shuffle(better), random.shuffle(worse));
+  t.same(shuffled.at(-1), all, 'pairs go by name, not by place');
+  for (const one of shuffled.slice(0, 2)) t.same(one, [first, second][one.label! - 1]);
+  for (const [own, other] of [
+    [better, worse.slice(1)],
+    [better.slice(1), worse],
+    [better, [...worse, worse[0]!]],
+  ] as const)
+    t.throws(() => compare(own, other), { code: 'ERR_DATASET', message: /makes no pair/ });
   t.equal(compare(better.slice(0, 12), worse.slice(0, 12)).length, 1);
 });
 

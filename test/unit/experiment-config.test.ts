@@ -1,7 +1,7 @@
-/** Configs, and what a folder of results refuses. */
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+/** Configs and draws. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { Random } from '../../lib/dataset/random.js';
 import { drawSupports, halves, pixelsWith } from '../../lib/experiment/draws.js';
 import { instancesOf } from '../../lib/experiment/experiment.js';
@@ -9,9 +9,7 @@ import { loadConfig } from '../../lib/experiment/load-config.js';
 import { EXPERIMENTS } from '../../lib/experiment/names.js';
 import { experimentNamed } from '../../lib/experiment/registry.js';
 import { checkTraining } from '../../lib/experiment/train-method.js';
-import { gmiseg } from '../helpers/cli.js';
-import { type ExperimentJson, smallExperiment, writeConfig, writeDiscStore } from '../helpers/experiments.js';
-import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
+import { type ExperimentJson, writeConfig } from '../helpers/experiments.js';
 
 for (const size of ['small', 'paper']) {
   for (const name of EXPERIMENTS) {
@@ -72,6 +70,17 @@ t.test('configs that do not fit are typed errors that name the place', async (t)
   await refused({ methods: { x: { kind: 'engine', engine: 'magic' } } }, /methods/);
   await refused({ methods: { x: { kind: 'trained', train: {} } } }, /from a model or from a config/);
   await refused({ methods: { x: { kind: 'baseline', name: 'y' } } }, /either a model or train options/);
+  const baseline = { kind: 'baseline', name: 'unet' };
+  await refused({ methods: { x: { ...baseline, model: 'x', perTask: true } } }, /has train options/);
+  await refused(
+    { methods: { x: { ...baseline, train: {}, data: ['a'], perTask: true } } },
+    /no data of its own/,
+  );
+  await refused(
+    { methods: { x: { ...baseline, train: { validateEvery: 0 }, choose: 'best' } } },
+    /several validations/,
+  );
+  await refused({ maxMinutes: 0 }, /maxMinutes/);
   await refused({ reference: 'nobody' }, /"methods" has no nobody/);
   await refused({ extends: 'config.json' }, /extends itself/);
   await writeFile(join(folder, 'broken.json'), '{');
@@ -84,69 +93,6 @@ t.test('configs that do not fit are typed errors that name the place', async (t)
     const config = await loadConfig(await writeConfig(folder, BASE), name);
     t.throws(() => experimentNamed(name).check?.(config), { code: 'ERR_INVALID_ARG' }, name);
   }
-});
-
-async function command(
-  t: Test,
-): Promise<(config: ExperimentJson, ...args: string[]) => Promise<{ code: number | null; stderr: string }>> {
-  const folder = t.testdir();
-  const { data, base } = await smallExperiment(folder);
-  await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
-  await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
-  const tiny = { kind: 'checkpoint', model: 'model.safetensors', task: { engine: 'training-free' } };
-  const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
-  return async (extra, ...args) => {
-    const { out = 'out', ...rest } = extra;
-    const config = await writeConfig(folder, { ...small, ...rest });
-    const where = [
-      '--config',
-      config,
-      '--out',
-      join(folder, String(out)),
-      '--device',
-      'cpu',
-      '--threads',
-      '1',
-    ];
-    return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
-  };
-}
-
-t.test('a folder keeps to the config, the data and the model it was begun with', async (t) => {
-  const run = await command(t);
-  const data = join(t.testdirName, 'data');
-  const first = await run({});
-  t.equal(first.code, 0, first.stderr);
-  t.equal((await run({})).code, 0, 'the same again');
-
-  const changed = await run({ draws: 2, seed: 5 });
-  t.equal(changed.code, 1);
-  t.match(changed.stderr, /config\.draws, config\.seed changed/);
-  t.match(changed.stderr, /name another --out.*ERR_INVALID_ARG/);
-
-  await mkdir(join(data, 'old'));
-  await writeDiscStore(join(data, 'three'), { dataset: 'other', shift: 5 });
-  for (const name of ['index.json', 'slices-000.safetensors'])
-    await copyFile(join(data, 'three', name), join(data, 'two', name));
-  const replaced = await run({});
-  t.equal(replaced.code, 1);
-  t.match(replaced.stderr, /The data set two is not what .* was begun with/);
-});
-
-t.test('what a command line lacks', async (t) => {
-  const run = await command(t);
-  const nowhere = await run({}, '--threads', '1');
-  t.equal(nowhere.code, 1);
-  t.match(nowhere.stderr, /--data/);
-  for (const shard of ['0/2', '3/2', '1', 'a/b']) {
-    const refused = await run({}, '--shard', shard);
-    t.equal(refused.code, 2, shard);
-    t.match(refused.stderr, /--shard/);
-  }
-  t.equal((await gmiseg(['experiment', 'table3', '--config', 'small', '--out', 'x'])).code, 2);
-  const empty = await run({ out: 'empty', datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
-  t.equal(empty.code, 1);
-  t.match(empty.stderr, /0 slices to draw supports from and 0 queries for nothing.*ERR_DATASET/s);
 });
 
 t.test(

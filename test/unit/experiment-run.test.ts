@@ -1,6 +1,6 @@
-/** Each experiment, end to end, on tiny data with tiny models. */
+/** Each experiment, end to end, on tiny data with tiny models; and what a folder of results refuses. */
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
@@ -13,7 +13,9 @@ import {
   TINY_METHOD,
   tinyTraining,
   writeConfig,
+  writeDiscStore,
 } from '../helpers/experiments.js';
+import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 
 interface Ran {
   readonly out: string;
@@ -64,9 +66,9 @@ t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
   // 3 tasks x 2 methods x 2 sizes x 2 draws, and boxes for the method that takes them.
   t.equal(results.length, 24 + 3);
   for (const { queries } of results) {
-    for (const { scores } of queries) {
-      const dice = scores.dice as number;
-      t.ok(near(scores.jaccard as number, dice / (2 - dice)), 'J = D / (2 - D)');
+    for (const { scores, unit, empty } of queries) {
+      t.ok(near(scores.jaccard, scores.dice / (2 - scores.dice)), 'J = D / (2 - D)');
+      t.ok(scores.assd >= 0 && unit === 'mm' && (scores.dice > 0 || empty !== 'both'));
     }
   }
   const of = (method: string, task: string, n: number): UnitResult[] =>
@@ -91,9 +93,7 @@ t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
         const subjects = [...new Set(queries.map(({ subject }) => subject))];
         return mean(
           subjects.map((subject) =>
-            mean(
-              queries.filter((query) => query.subject === subject).map(({ scores }) => scores.dice as number),
-            ),
+            mean(queries.filter((query) => query.subject === subject).map(({ scores }) => scores.dice)),
           ),
         );
       }),
@@ -106,6 +106,16 @@ t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
   t.ok(near(cell('two'), two));
   t.ok(near(cell('all'), (one + two) / 2), 'data sets count alike');
   t.equal(rows.find((row) => row.method === 'threshold')?.['boxes: Dice'], '');
+  for (const row of rows) {
+    t.match(row, { draws: '2', seeds: '1', 'ASSD in': 'mm' });
+    t.same(
+      [row.queries, row.subjects],
+      { one: ['6', '2'], two: ['3', '2'], all: ['9', '4'] }[row['data set']!],
+    );
+    const [low, middle, high] = ['Dice ci low', 'Dice', 'Dice ci high'].map((key) => Number(row[key]));
+    t.ok(low! <= middle! && middle! <= high! && row['Dice sd'] !== '');
+  }
+  await compared(t, out, html, rows);
   const queries = await table(out, 'queries');
   t.equal(
     queries.length,
@@ -116,6 +126,28 @@ t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
   const sheet = await sharp(join(out, 'report', 'sheet-one-bright.png')).metadata();
   t.ok((sheet.width ?? 0) > 3 * 150, 'three pictures in a row');
 });
+
+/** The comparisons of a table with 3 examples: each difference is that of the table's means. */
+async function compared(t: Test, out: string, html: string, rows: Record<string, string>[]): Promise<void> {
+  t.match(html, /Paired were, subject by subject, the means over the same queries and support sets/);
+  const comparisons = await table(out, 'comparisons');
+  t.equal(comparisons.length, 2 * 3 * 3, 'sizes x data sets and all x metrics');
+  for (const one of comparisons) {
+    t.match(one, { method: 'tiny', against: 'threshold', 'comparisons corrected together': '3' });
+    for (const test of ['p bootstrap', 'p Wilcoxon'])
+      t.ok(Number(one[`${test} Holm`]) >= Number(one[test]) && Number(one[test]) > 0);
+    if (one.examples !== '3') continue;
+    const [tiny, threshold] = rows.filter((row) => row['data set'] === one['data set']);
+    const difference = Number(tiny![one.metric!]) - Number(threshold![one.metric!]);
+    t.ok(near(Number(one.difference), difference), `${one['data set']}, ${one.metric}`);
+  }
+  const shown = await table(out, 'comparisons-n3');
+  t.equal(shown.length, 3);
+  t.equal(
+    shown[0]!['Dice: p Wilcoxon'],
+    comparisons.find(({ examples }) => examples === '3')!['p Wilcoxon Holm'],
+  );
+}
 
 t.test('figure4: pictures', async (t) => {
   const { out, results } = await run(t, 'figure4', { supports: [2] });
@@ -146,6 +178,8 @@ t.test('figure5: shares of the training data sets', async (t) => {
     [1, 1, 2, 2],
   );
   const rows = await table(out, 'share-table');
+  t.match(rows[0], { queries: '3', subjects: '2', draws: '1', seeds: '2' });
+  t.ok(Number(rows[0]!['Dice ci low']) <= Number(rows[0]!.Dice));
   t.same(
     rows.map((row) => [row.method, row.share, row['data sets']]),
     [
@@ -185,6 +219,17 @@ t.test('figure6: sizes of the support set, with ensembles', async (t) => {
   );
   const two = results.find(({ n, ensemble }) => n === 2 && ensemble === 2);
   t.equal(two?.supports.length, 4, 'each member has a support set of its own');
+  const rows = await table(out, 'support-table');
+  t.same(
+    rows
+      .filter((row) => row['data set'] === 'two' && row.method === 'tiny')
+      .map(({ examples, queries, subjects, draws, seeds }) => [examples, queries, subjects, draws, seeds]),
+    [
+      ['1', '3', '2', '2', '1'],
+      ['2', '3', '2', '2', '1'],
+      ['64', '3', '2', '1', '1'],
+    ],
+  );
   await drawn(t, out, 'support-all');
   await drawn(t, out, 'support-data-sets');
 });
@@ -274,7 +319,56 @@ t.test('ablation: variants beside one another', async (t) => {
   t.notMatch(html, '<b>');
   const csv = await readFile(join(out, 'report', 'variants-table.csv'), 'utf8');
   t.match(csv, '"identity, ""quoted"", <b>"');
+  const rows = (await table(out, 'comparisons')).filter(({ metric }) => metric === 'Dice');
+  t.match(rows, [{ method: 'learned', 'p Wilcoxon': /./ }]);
   await drawn(t, out, 'variants');
+});
+
+t.test('baselines: a budget, the best weights, a U-Net for each task', async (t) => {
+  const train = { episodes: true, steps: 4, batchSize: 1, supports: [2], queries: 2, validateEvery: 2 };
+  const universeg = { kind: 'baseline', name: 'universeg', config: { widths: [4, 4, 4] }, imageSize: 32 };
+  const { out, results } = await run(t, 'table2', {
+    methods: {
+      universeg: { ...universeg, train: { ...train, validateSamples: 2 }, choose: 'best' },
+      hurried: { ...universeg, train: { ...train, maxMinutes: 1e-6 }, choose: 'best' },
+      unet: {
+        ...{ kind: 'baseline', name: 'unet', config: { widths: [4, 8] }, imageSize: 32 },
+        ...{ perTask: true, train: { steps: 2, batchSize: 1, validateEvery: 1, validateSamples: 2 } },
+        choose: 'best',
+      },
+    },
+    train: ['one'],
+    supports: [1, 2],
+    draws: 2,
+    queries: 2,
+    pictures: 0,
+    maxMinutes: 5,
+  });
+  // Examples make no difference to a U-Net: one unit for each of the three tasks.
+  t.equal(results.length, 2 * 3 * 2 * 2 + 3);
+  t.same([...new Set(results.filter(({ method }) => method === 'unet').map(({ n }) => n))], [0]);
+  const trainings = await table(out, 'trainings');
+  t.same(
+    trainings.map(({ training, data, steps, weights }) => [training, data, steps, weights]),
+    [
+      ['universeg.s0', 'one', '4', 'best'],
+      ['hurried.s0', 'one', '0', 'last'],
+      ['unet.s0/one/bright', 'one/bright', '2', 'best'],
+      ['unet.s0/one/both', 'one/both', '2', 'best'],
+      ['unet.s0/two/dark', 'two/dark', '2', 'best'],
+    ],
+  );
+  const { slices, labels } = JSON.parse(
+    await readFile(join(out, 'task-stores', 'one', 'both', 'index.json'), 'utf8'),
+  );
+  t.same(labels, { one: { 1: 'both' } }, 'several labels are one target');
+  t.same([...new Set(slices.map(({ split }: { split: string }) => split))], ['train', 'val']);
+  const config = JSON.parse(await readFile(join(out, 'trainings', 'universeg.s0', 'config.json'), 'utf8'));
+  t.equal(config.options.maxMinutes, 5);
+  const rows = await table(out, 'table-n2');
+  t.match(rows.find((row) => row.method === 'unet')!, { draws: '1', seeds: '1' });
+  const comparisons = await table(out, 'comparisons');
+  t.equal(comparisons.filter(({ metric }) => metric === 'Dice').length, 2 * 2 * 3);
 });
 
 t.test('stores are imported and painted on the way, a single volume is cut in halves', async (t) => {
@@ -292,4 +386,86 @@ t.test('stores are imported and painted on the way, a single volume is cut in ha
   const tasks = [...new Set(results.map(({ task }) => task))];
   t.ok(tasks.includes('drawn/rest'));
   t.ok(tasks.some((task) => task.startsWith('painted/synth-')));
+});
+
+async function command(
+  t: Test,
+): Promise<(config: ExperimentJson, ...args: string[]) => Promise<{ code: number | null; stderr: string }>> {
+  const folder = t.testdir();
+  const { data, base } = await smallExperiment(folder);
+  await copyFile(TINY_WEIGHTS, join(data, 'model.safetensors'));
+  await writeFile(join(data, 'config.json'), JSON.stringify(TINY));
+  const tiny = { ...TINY_METHOD, model: 'model.safetensors' };
+  const small = { ...base, methods: { tiny }, supports: [1], draws: 1, queries: 1, test: ['two'] };
+  return async (extra, ...args) => {
+    const { out = 'out', ...rest } = extra;
+    const config = await writeConfig(folder, { ...small, ...rest });
+    const where = [
+      '--config',
+      config,
+      '--out',
+      join(folder, String(out)),
+      '--device',
+      'cpu',
+      '--threads',
+      '1',
+    ];
+    return await gmiseg(['experiment', 'table2', ...where, ...(args.length > 0 ? args : ['--data', data])]);
+  };
+}
+
+t.test(
+  'a folder keeps to the config, the data and the model it was begun with, and to results of its kind',
+  async (t) => {
+    const run = await command(t);
+    const data = join(t.testdirName, 'data');
+    const first = await run({});
+    t.equal(first.code, 0, first.stderr);
+    t.equal((await run({})).code, 0, 'the same again');
+
+    const changed = await run({ draws: 2, seed: 5 });
+    t.equal(changed.code, 1);
+    t.match(changed.stderr, /config\.draws, config\.seed changed/);
+    t.match(changed.stderr, /name another --out.*ERR_INVALID_ARG/);
+
+    const file = join(t.testdirName, 'out', 'results', 'tiny', 'two', 'dark', 'n1-d0.json');
+    const { schema, ...result } = JSON.parse(await readFile(file, 'utf8'));
+    t.equal(schema, 2);
+    for (const query of result.queries) {
+      query.scores = { dice: query.scores.dice, jaccard: query.scores.jaccard };
+      delete query.unit;
+    }
+    await writeFile(file, JSON.stringify(result));
+    const earlier = await run({});
+    t.equal(earlier.code, 1, 'results without surface distances');
+    t.match(
+      earlier.stderr,
+      /n1-d0\.json was written by an earlier version.*Remove .*results.*ERR_INVALID_ARG/s,
+    );
+    await writeFile(file, '{"schema": 2}');
+    t.match(await run({}), { code: 1, stderr: /is damaged.*ERR_IO/s });
+
+    await writeDiscStore(join(data, 'three'), { dataset: 'other', shift: 5 });
+    for (const name of ['index.json', 'slices-000.safetensors'])
+      await copyFile(join(data, 'three', name), join(data, 'two', name));
+    const replaced = await run({});
+    t.equal(replaced.code, 1);
+    t.match(replaced.stderr, /The data set two is not what .* was begun with/);
+  },
+);
+
+t.test('what a command line lacks', async (t) => {
+  const run = await command(t);
+  const nowhere = await run({}, '--threads', '1');
+  t.equal(nowhere.code, 1);
+  t.match(nowhere.stderr, /--data/);
+  for (const shard of ['0/2', '3/2', '1', 'a/b']) {
+    const refused = await run({}, '--shard', shard);
+    t.equal(refused.code, 2, shard);
+    t.match(refused.stderr, /--shard/);
+  }
+  t.equal((await gmiseg(['experiment', 'table3', '--config', 'small', '--out', 'x'])).code, 2);
+  const empty = await run({ out: 'empty', datasets: { two: { store: 'two', groups: { nothing: [9] } } } });
+  t.equal(empty.code, 1);
+  t.match(empty.stderr, /0 slices to draw supports from and 0 queries for nothing.*ERR_DATASET/s);
 });

@@ -1,6 +1,7 @@
 /** Means, quantiles, bootstraps and tests for pairs; metrics-scipy.test.ts compares them with SciPy. */
 import t from 'tap';
 import { bootstrapInterval, bootstrapSamples } from '../../lib/statistics/bootstrap.js';
+import { holm } from '../../lib/statistics/holm.js';
 import { mean } from '../../lib/statistics/mean.js';
 import { normalTail } from '../../lib/statistics/normal.js';
 import { pairedBootstrap } from '../../lib/statistics/paired-bootstrap.js';
@@ -37,15 +38,24 @@ t.test('bootstrap: seeded, by strata, and honest about what it cannot tell', asy
 });
 
 t.test('paired bootstrap', async (t) => {
-  const better = pairedBootstrap([0.1, 0.2, 0.15, 0.3, 0.05, 0.12]);
+  const better = pairedBootstrap([[0.1, 0.2, 0.15, 0.3, 0.05, 0.12]], ofMean);
   t.ok(better.interval![0] > 0 && better.p! < 0.01);
   t.ok(Math.abs(better.difference - 0.92 / 6) < 1e-12);
-  const same = pairedBootstrap([0.1, -0.1, 0.2, -0.2, 0.05, -0.05]);
+  const same = pairedBootstrap([[0.1, -0.1, 0.2, -0.2, 0.05, -0.05]], ofMean);
   t.ok(same.interval![0] < 0 && same.interval![1] > 0 && same.p! > 0.5 && same.p! <= 1);
-  const mirrored = pairedBootstrap([-0.1, -0.2, -0.15, -0.3, -0.05, -0.12]);
+  const mirrored = pairedBootstrap([[-0.1, -0.2, -0.15, -0.3, -0.05, -0.12]], ofMean);
   t.equal(mirrored.p, better.p, 'two-sided');
-  t.match(pairedBootstrap([0, 0, 0]), { difference: 0, interval: [0, 0], p: 1 });
-  t.same(pairedBootstrap([0.3]), { difference: 0.3, interval: null, p: null });
+  t.match(pairedBootstrap([[0, 0, 0]], ofMean), { difference: 0, interval: [0, 0], p: 1 });
+  t.same(pairedBootstrap([[0.3]], ofMean), { difference: 0.3, interval: null, p: null });
+});
+
+t.test("Holm's correction", async (t) => {
+  const round = (ps: readonly (number | null)[]) => ps.map((p) => p && Number(p.toFixed(12)));
+  t.same(round(holm([0.01, 0.04, 0.03])), [0.03, 0.06, 0.06], 'in order, never below a smaller one');
+  t.same(round(holm([0.01, null, 0.04])), [0.02, null, 0.04], 'what was not tested does not count');
+  t.same(holm([0.7, 0.6]), [1, 1]);
+  t.same(holm([0.3]), [0.3]);
+  t.same(holm([]), []);
 });
 
 t.test("Wilcoxon's signed-rank test", async (t) => {

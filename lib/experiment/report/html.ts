@@ -74,7 +74,7 @@ function heading(title: string, note: string | undefined): string {
 function table({ title, note, columns, rows }: TableSection): string {
   const head = columns.map((column, at) => {
     const words = rows.every((row) => typeof content(row[at] ?? null).value !== 'number');
-    return `<th scope="col"${words ? ' class="text"' : ''}>${escapeHtml(column)}</th>`;
+    return `<th scope="col"${words ? ' class="text"' : ''}>${escapeHtml(typeof column === 'string' ? column : column.title)}</th>`;
   });
   const lines = rows.map((row) => `<tr>${row.map(cell).join('')}</tr>`);
   return `<section>${heading(title, note)}<div class="scroll"><table><thead><tr>${head.join('')}</tr></thead>

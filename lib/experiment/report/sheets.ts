@@ -30,7 +30,7 @@ export async function predictionSheets(
       for (const { instance, queries } of answers) {
         const query = queries[at];
         if (query?.mask === undefined) pictures.push({ image: slice.image, caption: `${instance.label}: –` });
-        else pictures.push(answerPicture(slice, instance, query.mask, query.scores.dice ?? null));
+        else pictures.push(answerPicture(slice, instance, query.mask, query.scores.dice));
       }
     }
     sheets.push({
@@ -52,14 +52,14 @@ function answerPicture(
   { image, mask }: TaskSlice,
   { label }: MethodInstance,
   png: string,
-  dice: number | null,
+  dice: number,
 ): OverlayOptions {
   const { data, width, height } = decodePng(Buffer.from(png, 'base64'));
   return {
     image,
     mask: { data: Uint8Array.from(data, (value) => (value > 0 ? 1 : 0)), width, height },
     truth: mask,
-    caption: `${dice === null ? '–' : dice.toFixed(2)} ${label}`,
+    caption: `${dice.toFixed(2)} ${label}`,
     names: { mask: '', truth: '' },
   };
 }

@@ -4,10 +4,12 @@ import type { Experiment, Setup } from '../experiment.js';
 import type { Results } from '../results.js';
 import { METRICS } from '../score-mask.js';
 import { drawChart } from './chart.js';
-import type { Cell, Section, TableCell, TableSection } from './content.js';
+import { COMPARISON_COLUMNS, comparisonRow } from './comparison-table.js';
+import type { Cell, Column, Section, TableCell, TableSection } from './content.js';
 import { csv } from './csv.js';
 import type { Environment } from './environment.js';
 import { type PagePicture, renderPage } from './html.js';
+import { trainingsTable } from './trainings-table.js';
 
 export interface ReportOptions {
   readonly out: string;
@@ -30,10 +32,16 @@ export async function writeReport(
   const content = await experiment.report(setup, results);
   const file = (name: string): string => path.join(out, 'report', name);
   const sections: (TableSection | PagePicture)[] = [];
-  for (const section of content.sections) {
+  for (const section of [...content.sections, ...trainingsTable(results)]) {
     sections.push(await writeSection(section, file));
   }
   await writeFileAtomically(file('queries.csv'), queriesCsv(results));
+  const { comparisons } = content;
+  if (comparisons !== undefined)
+    await writeFileAtomically(
+      file('comparisons.csv'),
+      csv(COMPARISON_COLUMNS, comparisons.map(comparisonRow)),
+    );
   const page = path.join(out, 'report.html');
   const { commit, gmiseg, machine, devices, node, torch } = environment;
   const used = [...new Set([...results.all, ...results.trainings].map(({ device }) => device))];
@@ -65,8 +73,7 @@ async function writeSection(
   const { name, title, note } = section;
   const words = { title, ...(note === undefined ? {} : { note }) };
   if (section.kind === 'table') {
-    const rows = section.rows.map((row) => row.map(plainCell));
-    await writeFileAtomically(file(`${name}.csv`), csv(section.columns, rows));
+    await writeFileAtomically(file(`${name}.csv`), tableCsv(section));
     return section;
   }
   if (section.kind === 'sheet') {
@@ -82,8 +89,19 @@ async function writeSection(
   return { kind: 'picture', ...words, type: 'image/svg+xml', bytes: Buffer.from(svg) };
 }
 
-function plainCell(cell: TableCell): Cell {
-  return typeof cell === 'object' && cell !== null ? cell.value : cell;
+function tableCsv({ columns, rows }: TableSection): string {
+  const titles = columns.flatMap((column) =>
+    typeof column === 'string'
+      ? [column]
+      : [column.title, ...column.parts.map((part) => `${column.title} ${part}`)],
+  );
+  const cells = rows.map((row) => columns.flatMap((column, at) => plainCells(column, row[at] ?? null)));
+  return csv(titles, cells);
+}
+
+function plainCells(column: Column, cell: TableCell): Cell[] {
+  const { value, parts = [] } = typeof cell === 'object' && cell !== null ? cell : { value: cell };
+  return typeof column === 'string' ? [value] : [value, ...column.parts.map((_, at) => parts[at] ?? null)];
 }
 
 /** Every query of every unit, for whoever wants to count otherwise. */
@@ -100,9 +118,11 @@ function queriesCsv({ all }: Results): string {
     'query',
     'subject',
     ...metrics,
+    'ASSD unit',
+    'empty',
   ];
   const rows = all.flatMap(({ method, seed, task, protocol, n, draw, ensemble, queries }) =>
-    queries.map(({ name, subject, scores }): Cell[] => [
+    queries.map(({ name, subject, scores, unit, empty }): Cell[] => [
       method,
       seed,
       task,
@@ -112,7 +132,9 @@ function queriesCsv({ all }: Results): string {
       ensemble,
       name,
       subject,
-      ...metrics.map((key) => scores[key] ?? null),
+      ...metrics.map((key) => scores[key]),
+      unit,
+      empty,
     ]),
   );
   return csv(columns, rows);

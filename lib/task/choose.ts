@@ -47,7 +47,7 @@ const GOOD_ENOUGH = 0.9;
 const SMALL_TARGET = 0.03;
 /** The mean of two engines that are further apart than this can hardly beat the better one. */
 const NEAR = 0.15;
-/** Where all engines do worse, the most similar example's mask is worth a try. */
+/** Where the others do worse, the training-free engine beside a task encoder and the most similar example's mask are worth their time. */
 const POOR = 0.7;
 
 /**
@@ -82,9 +82,11 @@ export async function chooseRecipe(
   const trials: Trial[] = [];
   const best = (): Trial => winner(trials);
   if (view === 'auto' || view === 'whole' || view === 'crop') {
-    trials.push(...(await tryFirstPass(context, groups, value, candidates, 'whole')));
-    const fallback = settings.engine === 'auto' && mean([...best().dice.values()]) < POOR;
-    if (fallback) trials.push(...(await tryFirstPass(context, groups, value, [{ engine: 'copy' }], 'whole')));
+    const [sooner, later] = inTwo(candidates);
+    trials.push(...(await tryFirstPass(context, groups, value, sooner, 'whole')));
+    if (settings.engine === 'auto' && mean([...best().dice.values()]) < POOR) {
+      trials.push(...(await tryFirstPass(context, groups, value, [...later, { engine: 'copy' }], 'whole')));
+    }
   }
   if (view === 'tiles-2' || view === 'tiles-4') {
     trials.push(...(await tryFirstPass(context, groups, value, candidates, view)));
@@ -257,6 +259,16 @@ async function tryCostly(
     for (const [index, { digest }] of group.entries()) dice.set(digest, diceOf(counts[index]!));
   }
   return { recipe, dice };
+}
+
+/**
+ * Candidates to try at once, and those to try only where they fail: beside a task encoder the training-free engine,
+ * which costs a dozen passes of the decoder for each picture and hardly ever does better.
+ */
+function inTwo(candidates: readonly FitOptions[]): [FitOptions[], FitOptions[]] {
+  const free = candidates.filter(({ engine }) => engine === 'training-free');
+  const others = candidates.filter(({ engine }) => engine !== 'training-free');
+  return others.some(({ engine }) => engine === 'learned') ? [others, free] : [[...candidates], []];
 }
 
 /** Median share of the picture that the target covers. */

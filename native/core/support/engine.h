@@ -29,6 +29,10 @@ struct Seen {
     Contributions contributions;
   };
   mutable std::optional<Said> said;
+
+  // The same of its greys, for "threshold".
+  struct Counted;
+  mutable std::shared_ptr<const Counted> counted;
 };
 
 // Cells of the embedding along a side.

@@ -135,10 +135,40 @@ Sums count(const at::Tensor& levels, const at::Tensor& mask) {
   return out;
 }
 
+}  // namespace
+
+struct Seen::Counted {
+  at::Tensor mask;
+  // By channel, smoothing and scale.
+  std::vector<std::array<std::array<Sums, std::size(kScaleNames)>, kSmoothing.size()>> sums;
+};
+
+namespace {
+
+// Leaving one out asks for the same counts again and again, and they cost more than all that is done with them.
+std::shared_ptr<const Seen::Counted> counted_of(const Example& example) {
+  const auto& known = example.image->counted;
+  if (known && at::equal(known->mask, example.mask)) return known;
+  auto out = std::make_shared<Seen::Counted>();
+  out->mask = example.mask;
+  out->sums.resize(example.image->pixels.size(0) == 3 ? std::size(kChannelNames) : 1);
+  for (size_t c = 0; c < out->sums.size(); ++c) {
+    const auto plain = channel(example.image->pixels, static_cast<int64_t>(c));
+    for (size_t s = 0; s < kSmoothing.size(); ++s) {
+      const auto x = smooth(plain, kSmoothing[s]);
+      for (size_t scale = 0; scale < std::size(kScaleNames); ++scale)
+        out->sums[c][s][scale] = count(scaled(x, static_cast<int64_t>(scale)), example.mask);
+    }
+  }
+  example.image->counted = out;
+  return out;
+}
+
 // Mean Dice of a band over the examples.
-double dice_of(const std::vector<Sums>& examples, int64_t low, int64_t high) {
+double dice_of(const std::vector<const Sums*>& examples, int64_t low, int64_t high) {
   double sum = 0;
-  for (const auto& s : examples) {
+  for (const auto* example : examples) {
+    const auto& s = *example;
     const double both = s.inside[high + 1] - s.inside[low];
     const double predicted = both + s.outside[high + 1] - s.outside[low];
     const double below = predicted + s.total;
@@ -148,7 +178,7 @@ double dice_of(const std::vector<Sums>& examples, int64_t low, int64_t high) {
 }
 
 // The best band: coarse steps over all, then single levels round the best.
-void search(const std::vector<Sums>& examples, Band& band, int64_t channel, int64_t smoothing,
+void search(const std::vector<const Sums*>& examples, Band& band, int64_t channel, int64_t smoothing,
             int64_t scale) {
   const auto consider = [&](int64_t low, int64_t high) {
     if (low < 0 || high >= kLevels || low > high) return;
@@ -174,19 +204,16 @@ std::unique_ptr<Engine> fit_threshold(const std::vector<Example>& examples, cons
   // Colours only where all examples have them.
   const bool colour = std::all_of(examples.begin(), examples.end(),
                                   [](const Example& e) { return e.image->pixels.size(0) == 3; });
+  std::vector<std::shared_ptr<const Seen::Counted>> counted;
+  for (const auto& example : examples) counted.push_back(counted_of(example));
   Band best;
-  for (int64_t c = 0; c < (colour ? 7 : 1); ++c) {
-    for (int64_t s = 0; s < static_cast<int64_t>(kSmoothing.size()); ++s) {
-      std::array<std::vector<Sums>, std::size(kScaleNames)> sums;
-      const auto wanted = [&](size_t scale) { return options.scale == "any" || options.scale == kScaleNames[scale]; };
-      for (const auto& example : examples) {
-        const auto x = smooth(channel(example.image->pixels, c), kSmoothing[static_cast<size_t>(s)]);
-        for (size_t scale = 0; scale < sums.size(); ++scale) {
-          if (wanted(scale)) sums[scale].push_back(count(scaled(x, static_cast<int64_t>(scale)), example.mask));
-        }
-      }
-      for (size_t scale = 0; scale < sums.size(); ++scale) {
-        if (wanted(scale)) search(sums[scale], best, c, s, static_cast<int64_t>(scale));
+  for (size_t c = 0; c < (colour ? std::size(kChannelNames) : 1); ++c) {
+    for (size_t s = 0; s < kSmoothing.size(); ++s) {
+      for (size_t scale = 0; scale < std::size(kScaleNames); ++scale) {
+        if (options.scale != "any" && options.scale != kScaleNames[scale]) continue;
+        std::vector<const Sums*> sums;
+        for (const auto& each : counted) sums.push_back(&each->sums[c][s][scale]);
+        search(sums, best, static_cast<int64_t>(c), static_cast<int64_t>(s), static_cast<int64_t>(scale));
       }
     }
   }

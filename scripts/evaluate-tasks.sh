@@ -25,7 +25,7 @@ evaluate() { # evaluate NAME STORE LABELS OPTIONS...
 }
 
 cardiac_stores "$data" "$out"
-for set in acdc la2018; do store "$set-middle" --layout nnunet --in "$data/$set" --policy mid-object --axes 2; done
+cardiac_middle_stores "$data" "$out"
 store wbc --layout folders --in "$data/wbc" --labels 128=cytoplasm,255=nucleus
 store em --layout folders --in "$data/em_membrane"
 store stare --layout folders --in "$data/stare"

@@ -24,5 +24,6 @@ gmiseg train "${common[@]}" --out "$out/mixed" --checkpoint "$out/coarse/model.s
   --set imageSizes=[64,64,128,128,128,256] --set exportEvery=250
 
 # Of the models kept by the way, the one with the best Dice on the cardiac training patients becomes the package's:
-#   scripts/choose-model.sh OUT_DIR/mixed/step-N.safetensors OUT_DIR
+#   scripts/choose-model.sh DATA_DIR OUT_DIR OUT_DIR/mixed/step-N.safetensors
+# (scripts/average-models.mjs makes one of several), and in the package's size and form:
 #   gmiseg convert --model OUT_DIR/mixed/step-N.safetensors --image-size 256 --dtype bfloat16 --out models/default/model.safetensors

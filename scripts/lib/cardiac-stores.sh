@@ -10,3 +10,12 @@ cardiac_stores() {
       --policy all --axes 2 --min-area 20 >&2
   done
 }
+
+# The same as $set-middle: of each structure in each volume the middle slice alone.
+cardiac_middle_stores() {
+  local set
+  for set in acdc la2018; do
+    [ -e "$2/$set-middle/index.json" ] || gmiseg import --layout nnunet --in "$1/$set" --out "$2/$set-middle" \
+      --policy mid-object --axes 2 >&2
+  done
+}

@@ -201,6 +201,7 @@ t.test('the registered commands, and times for people', async (t) => {
       .commands.map((command) => command.name())
       .sort(),
     [
+      'bench',
       'convert',
       'demo',
       'doctor',

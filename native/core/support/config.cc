@@ -59,7 +59,10 @@ TaskEncoderConfig TaskEncoderConfig::from_json(const io::Json& json) {
 
 io::Json TaskEncoderConfig::to_json() const {
   io::Json json;
-  visit(*this, [&](const char* key, const auto& value) { json.set(key, written(value)); });
+  visit(*this, [&](const char* key, const auto& value) {
+    // Nobody gives the sizes: training writes them.
+    if (std::string(key) != "sizes" || !sizes.empty()) json.set(key, written(value));
+  });
   return json;
 }
 

@@ -100,7 +100,8 @@ class Session {
   virtual std::string info_json() const = 0;
   virtual int64_t low_res_size() const = 0;
   // `side`: of the encoder's input, a multiple of the patch size; 0 = the model's own.
-  virtual std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) = 0;
+  virtual std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side,
+                                            const Progress& progress) = 0;
   virtual void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                        const PredictOutput& out, const Progress& progress) = 0;
   // options_json: support::FitOptions of support/engine.h; candidates_json: a list of them.

@@ -44,7 +44,8 @@ std::string BaselineSession::info_json() const {
   return json.dump();
 }
 
-std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, int64_t side, const Progress& progress) {
+std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, int64_t side,
+                                                   const Progress& progress) {
   if (side != 0 && side != model_->image_size()) {
     throw Error(ErrorCode::kInvalidArg, "A baseline sees pictures at its own size. Leave the size out.");
   }

@@ -15,7 +15,8 @@ namespace gmiseg::engine {
 
 class EmbeddingImpl : public Embedding {
  public:
-  EmbeddingImpl(std::shared_ptr<const support::Seen> seen, int64_t low_res, const void* owner, int64_t version)
+  EmbeddingImpl(std::shared_ptr<const support::Seen> seen, int64_t low_res, const void* owner,
+                int64_t version)
       : seen(std::move(seen)), owner(owner), version(version), low_res_(low_res) {}
   int64_t image_height() const override { return seen->frame.height; }
   int64_t image_width() const override { return seen->frame.width; }

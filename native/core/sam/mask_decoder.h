@@ -26,8 +26,8 @@ class MaskDecoderImpl : public torch::nn::Module {
 
  private:
   static constexpr int64_t kMaskTokens = 4;
-  // After the transformer's first layer. maps: what the stem adds while the map is scaled up, finest first, a row
-  // each or one for all; empty without a stem.
+  // After the transformer's first layer. maps: what the stem adds while the map is scaled up, finest first, a
+  // row each or one for all; empty without a stem.
   DecodedMasks finish(const TwoWayTransformerImpl::State& state, const std::vector<at::Tensor>& maps,
                       const at::Tensor& positions, const at::Tensor& tokens, MaskChoice choice);
   TwoWayTransformer transformer_{nullptr};

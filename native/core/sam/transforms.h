@@ -1,5 +1,5 @@
-// Pixels to the encoder's input, and low-resolution logits back to pixels. Where there is a frame, its side counts
-// and not the config's: a model sees pictures at several sizes.
+// Pixels to the encoder's input, and low-resolution logits back to pixels. Where there is a frame, its side
+// counts and not the config's: a model sees pictures at several sizes.
 #pragma once
 
 #include <ATen/core/Tensor.h>

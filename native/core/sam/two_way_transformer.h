@@ -44,8 +44,8 @@ class TwoWayTransformerImpl : public torch::nn::Module {
     at::Tensor queries;  // [B, N, C]
     at::Tensor keys;     // [B, g * g, C]
   };
-  // The first layer: image [B or 1, C, g, g], positions [1, C, g, g], tokens [B, N, C]. One image for all rows is
-  // projected once.
+  // The first layer: image [B or 1, C, g, g], positions [1, C, g, g], tokens [B, N, C]. One image for all
+  // rows is projected once.
   State begin(const at::Tensor& image, const at::Tensor& positions, const at::Tensor& tokens);
   // The other layers -> tokens [B, N, C], image [B, g * g, C].
   State finish(const State& state, const at::Tensor& positions, const at::Tensor& tokens);

@@ -53,8 +53,8 @@ struct FitOptions {
   std::string output = "mean";
   // Of "training-free": weight of the location prior, and how sharply similarity decides.
   double location = 0.5, temperature = 0.07;
-  // Of "threshold": what grey levels are levels of. "given": as they are; "stretched": the picture's own range;
-  // "relative": to its median; "any": of these what fits the examples best.
+  // Of "threshold": what grey levels are levels of. "given": as they are; "stretched": the picture's own
+  // range; "relative": to its median; "any": of these what fits the examples best.
   std::string scale = "any";
   // Side of the encoder's input that examples and queries are seen at; 0 = the model's own. Of "learned" and
   // "training-free".

@@ -295,7 +295,10 @@ DensePrediction TaskEncoderImpl::predict(const Maps& queries, const TaskState& s
   // Many places look like the target; which of them is it? They look at each other to tell.
   x = x + fuse_->forward(at::cat(summary, 2));
   for (auto& block : joint_) x = block->forward(x, pe);
-  x = read_norm_->forward(x).transpose(1, 2).reshape({rows, -1, h, w}).contiguous(at::MemoryFormat::ChannelsLast);
+  x = read_norm_->forward(x)
+          .transpose(1, 2)
+          .reshape({rows, -1, h, w})
+          .contiguous(at::MemoryFormat::ChannelsLast);
   for (size_t i = scales_.size(); i-- > 0;) {
     const auto& f = queries.features[i];
     if (i + 1 < scales_.size()) {

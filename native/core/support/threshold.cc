@@ -60,8 +60,8 @@ at::Tensor stretched(const at::Tensor& x) {
   return (x - black) * ((kLevels - 1) / std::max(1.0, white - black));
 }
 
-// Relative to what most of the picture is, black surroundings left out: the greys of magnetic resonance have no
-// unit, but a tissue stays darker or brighter than the others by about the same factor.
+// Relative to what most of the picture is, black surroundings left out: the greys of magnetic resonance have
+// no unit, but a tissue stays darker or brighter than the others by about the same factor.
 at::Tensor relative(const at::Tensor& x) {
   const auto shown = x.masked_select(x > kSurroundings);
   const double median = shown.numel() > 0 ? std::max(1.0, shown.median().item<double>()) : kMedianLevel;
@@ -87,8 +87,8 @@ class Threshold : public Engine {
   explicit Threshold(Band band) : band_(band) {}
 
   at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
-    const auto x = levels_of(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel, band_.smoothing,
-                             band_.scale);
+    const auto x =
+        levels_of(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel, band_.smoothing, band_.scale);
     // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale
     // is no edge.
     constexpr double kFar = 1000;
@@ -145,7 +145,8 @@ struct Seen::Counted {
 
 namespace {
 
-// Leaving one out asks for the same counts again and again, and they cost more than all that is done with them.
+// Leaving one out asks for the same counts again and again, and they cost more than all that is done with
+// them.
 std::shared_ptr<const Seen::Counted> counted_of(const Example& example) {
   const auto& known = example.image->counted;
   if (known && at::equal(known->mask, example.mask)) return known;

@@ -175,9 +175,9 @@ class TrainingFree : public Engine {
   // The best of SAM's three masks by its own score and by agreement with the evidence: (logits, box of it).
   at::Tensor best_mask(const Seen& query, const sam::Prompts& prompts, const at::Tensor& evidence) const {
     auto& sam = *model_.sam;
-    const auto masks =
-        sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(grid_of(query)),
-                                  sam.prompt_encoder->forward(prompts, 1, grid_of(query)), sam::MaskChoice::kMulti);
+    const auto masks = sam.mask_decoder->forward(query.features, sam.prompt_encoder->dense_pe(grid_of(query)),
+                                                 sam.prompt_encoder->forward(prompts, 1, grid_of(query)),
+                                                 sam::MaskChoice::kMulti);
     const auto logits = masks.logits.to(at::kCPU, at::kFloat), iou = masks.iou.to(at::kCPU, at::kFloat);
     const auto p = logits.sigmoid(), q = evidence.sigmoid();
     const auto agreement = 2 * (p * q).sum({2, 3}) / (p.sum({2, 3}) + q.sum({2, 3}) + 1);

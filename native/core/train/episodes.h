@@ -38,8 +38,8 @@ class Episodes {
     uint64_t first;  // number of the first of its tasks
   };
   Batch batch(int64_t number) const;
-  // So many elements of the run's task number `item`, which depends on the seed alone; synthetic ones of `size`
-  // pixels a side.
+  // So many elements of the run's task number `item`, which depends on the seed alone; synthetic ones of
+  // `size` pixels a side.
   std::vector<Element> draw(uint64_t item, int64_t count, int64_t size) const;
 
   // Dice of each query, [Q], by suffixes of the task's name; the first one counts.

@@ -76,9 +76,9 @@ void visit_baseline(Options& o, Visitor&& v) {
 constexpr std::pair<const char*, TargetMode> kTargets[] = {
     {"area", TargetMode::kArea}, {"nearest", TargetMode::kNearest}, {"soft", TargetMode::kSoft}};
 constexpr const char* kParts[] = {"adapter", "decoder", "prompt-encoder", "encoder", "task-encoder", "all"};
-constexpr const char* kOwnKeys[] = {"data",   "out",  "resume", "train",    "adapter",     "datasets",
-                                    "labels", "seed", "target", "supports", "imageSizes",  "taskEncoder",
-                                    "baseline"};
+constexpr const char* kOwnKeys[] = {"data",       "out",         "resume",  "train",  "adapter",
+                                    "datasets",   "labels",      "seed",    "target", "supports",
+                                    "imageSizes", "taskEncoder", "baseline"};
 
 void read(const Json& json, const char* key, bool& value) {
   if (!json.is_bool()) bad(key, "must be true or false.");

@@ -41,11 +41,12 @@ struct TrainOptions {
   support::TaskEncoderConfig task_encoder;  // "taskEncoder": null or its config, if the model has none yet
   std::vector<int64_t> supports = {1, 2, 4, 8};  // "supports": sizes of the support set, one drawn a batch
   int64_t queries = 4;                           // "queries": of each task
-  // "imageSizes": sides of the encoder's input, one drawn a step; empty = the model's own. Of a SAM. A step has
-  // `batchSize` tasks of the model's own size, more of smaller ones and fewer of larger ones, at least one.
+  // "imageSizes": sides of the encoder's input, one drawn a step; empty = the model's own. Of a SAM. A step
+  // has `batchSize` tasks of the model's own size, more of smaller ones and fewer of larger ones, at least
+  // one.
   std::vector<int64_t> image_sizes;
-  double synthetic_share = 0.5;                  // "syntheticShare": of the tasks; 1 where `data` is empty
-  double dense_weight = 1;                       // "denseWeight": of the task encoder's own logits
+  double synthetic_share = 0.5;   // "syntheticShare": of the tasks; 1 where `data` is empty
+  double dense_weight = 1;        // "denseWeight": of the task encoder's own logits
   double prompted_weight = 0.5;   // "promptedWeight": of the same queries with clicks and boxes instead
   int64_t validate_supports = 8;  // "validateSupports"
 

@@ -24,7 +24,9 @@ class Supervised : public BaselineObjective {
     auto rng = episodes_.batch(number).rng;
     std::vector<at::Tensor> images, targets;
     for (int64_t i = 0; i < options_.batch_size; ++i) {
-      const auto one = episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1, model_.image_size()).front();
+      const auto one =
+          episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1, model_.image_size())
+              .front();
       const auto image = baselines::picture_input(one.image, model_.image_size());
       images.push_back(jitter(image, options_.noise, rng));
       targets.push_back(baselines::mask_input(one.mask, model_.image_size()));

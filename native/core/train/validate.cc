@@ -45,8 +45,7 @@ Validation validate(model::Model& model, const SampleIndex& index, const TrainOp
       const auto frame = sam::frame_of(mask.size(0), mask.size(1), sam.config);
       runtime::Rng rng(options.seed, kValidationStream, (t << 32) + static_cast<uint64_t>(i));
       sam::Prompts prompts;
-      prompts.boxes =
-          box_of_mask(mask, options.box_offset, frame, rng).unsqueeze(0).to(model.device);
+      prompts.boxes = box_of_mask(mask, options.box_offset, frame, rng).unsqueeze(0).to(model.device);
       const auto image =
           sam::preprocess(index.image(ref).permute({1, 2, 0}), sam.config).to(model.device, model.dtype);
       const auto features = sam.image_encoder->forward(image, encode, progress);

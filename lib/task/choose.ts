@@ -47,7 +47,10 @@ const GOOD_ENOUGH = 0.9;
 const SMALL_TARGET = 0.03;
 /** The mean of two engines that are further apart than this can hardly beat the better one. */
 const NEAR = 0.15;
-/** Where the others do worse, the training-free engine beside a task encoder and the most similar example's mask are worth their time. */
+/**
+ * Where the others do worse, the training-free engine beside a task encoder and the most similar example's mask are
+ * worth their time.
+ */
 const POOR = 0.7;
 
 /**
@@ -164,9 +167,13 @@ function nearThreshold(trials: readonly Trial[], seeing: readonly Trial[]): Reci
   const thresholds = trials.filter(({ recipe }) => recipe.first.engine === 'threshold');
   if (thresholds.length === 0 || seeing.length === 0) return null;
   const threshold = winner(thresholds);
-  const best = winner(seeing);
-  const apart = Math.abs(mean([...best.dice.values()]) - mean([...threshold.dice.values()]));
-  return apart > NEAR ? null : { ...best.recipe, partner: threshold.recipe.first };
+  return together(winner(seeing), threshold);
+}
+
+/** Two engines that answer together, the first one's view; null where they are too far apart. */
+function together(best: Trial, other: Trial): Recipe | null {
+  const apart = Math.abs(mean([...best.dice.values()]) - mean([...other.dice.values()]));
+  return apart > NEAR ? null : { ...best.recipe, partner: other.recipe.first };
 }
 
 /** The best size and the next best together, where that is not far worse; null else. */
@@ -177,9 +184,7 @@ function nearSize(seeing: readonly Trial[]): Recipe | null {
     ({ recipe }) => recipe.first.engine === 'learned' && recipe.first.size !== best.recipe.first.size,
   );
   if (best.recipe.first.engine !== 'learned' || others.length === 0) return null;
-  const next = winner(others);
-  const apart = mean([...best.dice.values()]) - mean([...next.dice.values()]);
-  return apart > NEAR ? null : { ...best.recipe, partner: next.recipe.first };
+  return together(best, winner(others));
 }
 
 /** So many groups, and about so many examples in all, evenly spread. */

@@ -16,6 +16,7 @@
 #include "io/safetensors.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "sam/positions.h"
 
 namespace gmiseg::model {
 
@@ -80,8 +81,7 @@ bool is_base(const std::string& name) {
   return !starts_with(name, kAdapterPrefix) && !starts_with(name, kTaskEncoderPrefix);
 }
 
-// Position weights for another grid than they were trained on: the map is resized bilinearly, relative
-// positions linearly (those of windows do not depend on the grid).
+// Position weights for another grid than they were trained on; relative ones of windows do not depend on it.
 void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
   const int64_t grid = config.grid();
   const auto ends = [](const std::string& s, const std::string& end) {
@@ -89,14 +89,12 @@ void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
   };
   for (auto& [name, tensor] : tensors) {
     if (name == "image_encoder.pos_embed" && tensor.dim() == 4 && tensor.size(1) != grid) {
-      const auto map = tensor.to(at::kFloat).permute({0, 3, 1, 2});
-      tensor = at::_upsample_bilinear2d_aa(map, {grid, grid}, false).permute({0, 2, 3, 1}).contiguous();
+      tensor = sam::position_map(tensor.to(at::kFloat), grid, grid).contiguous();
     } else if (ends(name, ".attn.rel_pos_h") || ends(name, ".attn.rel_pos_w")) {
       constexpr char kHead[] = "image_encoder.blocks.";
       const int64_t block = std::stoll(name.substr(sizeof(kHead) - 1));
       if (!config.is_global(block) || tensor.size(0) == 2 * grid - 1) continue;
-      const auto rows = tensor.to(at::kFloat).t().unsqueeze(0);
-      tensor = at::upsample_linear1d(rows, {2 * grid - 1}, false).squeeze(0).t().contiguous();
+      tensor = sam::relative_table(tensor.to(at::kFloat), grid).contiguous();
     }
   }
 }

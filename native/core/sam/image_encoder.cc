@@ -8,27 +8,13 @@
 
 #include "runtime/activation_checkpoint.h"
 #include "sam/fused_attention.h"
+#include "sam/positions.h"
 
 namespace gmiseg::sam {
 
 namespace {
 
-// Absolute positions for a grid that may be another than at training time.
-at::Tensor position_map(const at::Tensor& pos_embed, int64_t rows, int64_t columns) {
-  if (pos_embed.size(1) == rows && pos_embed.size(2) == columns) return pos_embed;
-  const auto map = pos_embed.to(at::kFloat).permute({0, 3, 1, 2});
-  return at::_upsample_bilinear2d_aa(map, {rows, columns}, false)
-      .permute({0, 2, 3, 1})
-      .to(pos_embed.scalar_type());
-}
-
-// A relative-position table for n tokens a side, which may be another number than at training time.
-at::Tensor relative_table(const at::Tensor& table, int64_t n) {
-  if (table.size(0) == 2 * n - 1) return table;
-  return at::upsample_linear1d(table.t().unsqueeze(0), {2 * n - 1}, false).squeeze(0).t();
-}
-
-// Its rows for every (query, key) pair of an axis:
+// The table's rows for every (query, key) pair of an axis:
 // [n, n, head_dim], row h, column i holds table[h - i + n - 1].
 at::Tensor relative_rows(const at::Tensor& table, int64_t n) {
   const auto rows = relative_table(table, n);

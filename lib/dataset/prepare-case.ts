@@ -40,7 +40,7 @@ export interface ChannelFacts {
   readonly type: string;
   readonly min: number;
   readonly max: number;
-  /** 0.5 and 99.5 percentiles of the non-zero values. */
+  /** 0.5 and 99.5 percentiles, see percentileRange. */
   readonly percentiles: readonly [number, number];
   /** The window that the slices get: its name, its ends, or `percentile`. */
   readonly window: string;

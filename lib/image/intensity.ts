@@ -20,7 +20,7 @@ export const CT_WINDOWS = {
 
 export type CtWindow = keyof typeof CT_WINDOWS;
 
-/** A CT preset, explicit bounds, or the percentiles of the non-zero values. */
+/** A CT preset, explicit bounds, or the percentiles of the values of the body (see percentileRange). */
 export type IntensityWindow = CtWindow | IntensityRange | 'percentile';
 
 export interface PercentileOptions {
@@ -66,15 +66,31 @@ function select(values: Float64Array | Float32Array, k: number): number {
   return values[k]!;
 }
 
-/** Finite values other than 0: in scans 0 is mostly air or padding, and would drown the percentiles. */
+/** A lowest value that fills this share of a scan is what lies around the body, whatever it is called. */
+const BACKGROUND_SHARE = 0.2;
+
+/**
+ * The finite values of the body: not 0, which in scans is mostly air or padding, nor the lowest value where it fills
+ * {@link BACKGROUND_SHARE} of all: stripped volumes that were brought to mean 0 have air at -5, or wherever it fell.
+ * Either would drown the percentiles.
+ */
 function foreground(data: VoxelArray): Float64Array | Float32Array {
   const wide = data.BYTES_PER_ELEMENT > 2 && !(data instanceof Float32Array);
   const out = wide ? new Float64Array(data.length) : new Float32Array(data.length);
   let count = 0;
+  let lowest = Number.POSITIVE_INFINITY;
+  let ofLowest = 0;
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
-    if (value !== 0 && Number.isFinite(value)) out[count++] = value;
+    if (value === 0 || !Number.isFinite(value)) continue;
+    out[count++] = value;
+    if (value < lowest) [lowest, ofLowest] = [value, 0];
+    if (value === lowest) ofLowest++;
   }
+  if (ofLowest < BACKGROUND_SHARE * data.length || ofLowest === count) return out.subarray(0, count);
+  const values = out.subarray(0, count);
+  count = 0;
+  for (const value of values) if (value !== lowest) out[count++] = value;
   return out.subarray(0, count);
 }
 
@@ -93,6 +109,13 @@ function counted(data: Uint8Array | Int8Array | Uint16Array | Int16Array): Ranke
   const first = signed ? -32768 : 0;
   let length = 0;
   for (const count of counts) length += count;
+  let lowest = first;
+  while (lowest < first + 65535 && counts[lowest & 0xffff] === 0) lowest++;
+  const ofLowest = counts[lowest & 0xffff]!;
+  if (ofLowest >= BACKGROUND_SHARE * data.length && ofLowest < length) {
+    counts[lowest & 0xffff] = 0;
+    length -= ofLowest;
+  }
   const at = (rank: number): number => {
     let left = rank;
     for (let value = first; value < first + 65536; value++) {
@@ -126,8 +149,8 @@ function percentile(values: Ranked, percent: number): number {
 const cache = new WeakMap<VoxelArray, Map<string, IntensityRange>>();
 
 /**
- * The range between two percentiles of the non-zero finite values, interpolated linearly as NumPy does.
- * [0, 0] where there is no such value. Remembered per data array.
+ * The range between two percentiles of the finite values of the body, interpolated linearly as NumPy does: without
+ * zeros, and without the lowest value where it fills a fifth of the scan. [0, 0] where there is no such value. Remembered per data array.
  */
 export function percentileRange(
   image: { readonly data: VoxelArray },
@@ -180,7 +203,7 @@ export function windowRange(
 /**
  * A picture in 8 bits: low becomes 0, high 255, linear between, clamped outside. NaN becomes 0.
  * 8-bit pictures pass unchanged (the same array) unless a window is given. Without one, others are
- * windowed between the 0.5 and 99.5 percentiles of their non-zero values, or of those of `options.volume`.
+ * windowed between the 0.5 and 99.5 percentiles of the body's values (see percentileRange), or of those of `options.volume`.
  * A window without width is widened to reach 0, so that a constant on a zero background stays visible.
  * @throws GmisegError ERR_INVALID_ARG for a window that is none
  */

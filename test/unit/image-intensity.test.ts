@@ -33,6 +33,24 @@ t.test('CT presets and bounds', (t) => {
   t.end();
 });
 
+t.test('air is left out of the percentiles whatever its value', (t) => {
+  const body = Array.from({ length: 101 }, (_, i) => i - 50);
+  for (const type of [Float32Array, Float64Array, Int16Array, Int32Array]) {
+    const range = (air: number): number[] => [
+      ...percentileRange({ data: type.from([...new Array(air).fill(-60), ...body]) }, { low: 1, high: 99 }),
+    ];
+    // Zeros are no part of the body: 100 values.
+    t.same(
+      range(100).map((v) => v.toFixed(2)),
+      ['-49.01', '49.01'],
+      `${type.name}: most of the scan`,
+    );
+    t.equal(range(10)[0], -60, 'a tenth of the scan is dark tissue, not air');
+    t.same(percentileRange({ data: new type(9).fill(-60) }), [-60, -60], 'nothing but air');
+  }
+  t.end();
+});
+
 t.test('percentiles are those of a sorted list, zeros left out', (t) => {
   const values = Array.from({ length: 500 }, (_, i) => ((i + 1) * 7919) % 1009);
   const sorted = values.filter((v) => v !== 0).sort((a, b) => a - b);

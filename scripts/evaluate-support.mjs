@@ -136,6 +136,7 @@ try {
             mask,
             name: `${entry.subject}-${entry.index}-${at}`,
             group: entry.subject,
+            index: entry.index,
           })),
           taskOptions(engine),
         );

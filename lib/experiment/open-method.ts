@@ -98,6 +98,7 @@ export class OpenMethod {
         mask,
         name: `${name}-${at}`,
         group: entry.subject,
+        index: entry.index,
       })),
       {
         ...this.#instance.task,

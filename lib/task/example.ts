@@ -15,6 +15,11 @@ export interface TaskExample {
   readonly name?: string;
   /** Examples of one group, such as images of one patient, are left out together; each image is one of its own else. */
   readonly group?: string;
+  /**
+   * Of a picture: its place in the group, such as a slice's number, from 0. Where all examples are of one group, blocks
+   * of neighbours are left out together, for a slice is no test for a task that has seen the next one.
+   */
+  readonly index?: number;
   /** Only where there is no mask: clicks or a box from which the model makes one. */
   readonly prompts?: Prompts;
 }
@@ -26,8 +31,9 @@ export interface PreparedExample {
   readonly source: string;
   /** Examples of one group are left out together; the source where nobody said. */
   readonly group: string;
-  /** Of a slice: the axis it was cut across, and where. */
+  /** Of a slice of a volume: the axis it was cut across. */
   readonly axis: Axis | null;
+  /** Of a slice of a volume, or as somebody said: where it was cut. */
   readonly index: number | null;
   readonly picture: FramedPicture;
   /** [height, width] of the picture: label values */

@@ -44,7 +44,7 @@ export interface ExampleSet {
   readonly axes: readonly Axis[] | null;
 }
 
-const KEYS = ['image', 'mask', 'name', 'group', 'prompts'];
+const KEYS = ['image', 'mask', 'name', 'group', 'index', 'prompts'];
 
 /**
  * Reads and checks examples. Pictures in memory are copied before the call returns; what is wrong with arguments is
@@ -69,6 +69,7 @@ export function prepareExamples(
 /** What is in memory is taken at once; files are read one after the other, when they are asked for. */
 interface Pending {
   readonly group: string | undefined;
+  readonly index: number | undefined;
   readonly volume: () => Promise<boolean>;
   readonly image: () => Promise<LoadedImage>;
   readonly mask: (() => Promise<LoadedMask>) | null;
@@ -77,9 +78,12 @@ interface Pending {
 
 function begin(example: TaskExample, name: string, { window, signal }: ExampleSettings): Pending {
   requireKeys(name, example, KEYS);
-  const { image, mask, group, prompts } = example;
+  const { image, mask, group, index, prompts } = example;
   if (group !== undefined && (typeof group !== 'string' || group === '')) {
     throw invalid(`${name}.group`, 'a text', group);
+  }
+  if (index !== undefined && !(Number.isSafeInteger(index) && index >= 0)) {
+    throw invalid(`${name}.index`, 'a whole number from 0', index);
   }
   if (mask === undefined && prompts === undefined) {
     throw new GmisegError(
@@ -90,6 +94,7 @@ function begin(example: TaskExample, name: string, { window, signal }: ExampleSe
   const isFile = typeof image === 'string' || image instanceof URL;
   return {
     group,
+    index,
     volume: async () => (isFile ? isVolumePath(toPath(image)) : isVolume(image)),
     image: inTime(isFile, () => loadImage(image, window, signal)),
     mask:
@@ -118,19 +123,25 @@ async function assemble(
   const kinds = await Promise.all(pending.map(({ volume }) => volume()));
   const volumes = kinds.filter(Boolean).length;
   let axes = settings.axes;
-  for (const [at, { image: load, mask: loadItsMask, group, prompts }] of pending.entries()) {
+  for (const [at, { image: load, mask: loadItsMask, group, index, prompts }] of pending.entries()) {
     settings.signal?.throwIfAborted();
     const name = names[at] as string;
     const origin = { source: name, group: group ?? name };
     const image = await load();
     const mask = loadItsMask === null ? null : await loadItsMask();
     if ('volume' in image) {
+      if (index !== undefined) {
+        throw new GmisegError(
+          'ERR_INVALID_ARG',
+          `${name} is a volume: its slices have their places in it. Leave out index.`,
+        );
+      }
       axes ??= axesFor(settings.volume, standardSpacing(image.volume));
       examples.push(...slices(origin, image.volume, mask, { ...settings, axes, volumes }));
     } else if (mask === null) {
       prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
     } else {
-      examples.push(pictureExample(origin, image.picture, mask, settings));
+      examples.push(pictureExample({ ...origin, index: index ?? null }, image.picture, mask, settings));
     }
   }
   return { examples, prompted, axes };
@@ -139,7 +150,7 @@ async function assemble(
 type Origin = Pick<PreparedExample, 'source' | 'group'>;
 
 function pictureExample(
-  origin: Origin,
+  origin: Origin & Pick<PreparedExample, 'index'>,
   image: Uint8Image,
   mask: LoadedMask,
   { values }: ExampleSettings,
@@ -159,7 +170,7 @@ function pictureExample(
       { details: { name, image: [width, height], mask: [mask.width, mask.height] } },
     );
   }
-  return makeExample({ ...origin, name, axis: null, index: null }, image, mask.data, values);
+  return makeExample({ ...origin, name, axis: null }, image, mask.data, values);
 }
 
 function slices(

@@ -84,6 +84,25 @@ t.test('mixed sizes and channels', async (t) => {
   t.equal(plain.channels, 1, 'grey that is stored as RGB is grey');
 });
 
+t.test('pictures of one patient are left out with their neighbours', async (t) => {
+  const cut = [5, 1, 4, 0, 7, 2, 6, 3].map((index) => ({
+    ...scene([{ x: 20, y: 15, r: 8 }], { seed: index }),
+    name: `${index}`,
+    group: 'p',
+    index,
+  }));
+  const { examples } = await prepare(cut, { values: null });
+  t.same(
+    groupsOf(examples).map((block) => block.map(({ name }) => name)),
+    [
+      ['0', '1'],
+      ['2', '3'],
+      ['4', '5'],
+      ['6', '7'],
+    ],
+  );
+});
+
 t.test('what is no example is refused with a remedy', async (t) => {
   const { image, mask } = scene([{ x: 20, y: 15, r: 8 }]);
   const wrong: [unknown, RegExp][] = [
@@ -96,6 +115,7 @@ t.test('what is no example is refused with a remedy', async (t) => {
     [[{ image, mask: { ...mask, data: new Uint16Array(mask.data.length).fill(300) } }], /300.*Renumber/],
     [[{ image, mask, name: '' }], /name must be a text/],
     [[{ image, mask, group: 3 }], /group must be a text/],
+    [[{ image, mask, index: 1.5 }], /index must be a whole number from 0/],
     [
       [
         { image, mask, name: 'a' },

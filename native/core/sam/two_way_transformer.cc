@@ -9,6 +9,9 @@ namespace gmiseg::sam {
 
 namespace {
 
+// Of one head: beyond, the fused kernel is the better one.
+constexpr int64_t kMostScores = int64_t{1} << 19;
+
 // [B, C, g, g] -> [B, g * g, C]
 at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1, 2); }
 
@@ -27,9 +30,14 @@ at::Tensor DecoderAttentionImpl::forward(const at::Tensor& q, const at::Tensor& 
     return x.view({x.size(0), x.size(1), heads_, x.size(2) / heads_}).transpose(1, 2);
   };
   const auto queries = by_head(q_proj_->forward(q)), keys = by_head(k_proj_->forward(k));
+  const auto values = by_head(v_proj_->forward(v));
   const double scale = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
-  const auto weights = at::softmax(at::matmul(queries, keys.transpose(2, 3)) * scale, -1);
-  const auto out = at::matmul(weights, by_head(v_proj_->forward(v))).transpose(1, 2);
+  // Image tokens that look at image tokens: their scores alone would fill the memory.
+  const bool large = queries.size(2) * keys.size(2) > kMostScores;
+  const auto answers =
+      large ? at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, scale)
+            : at::matmul(at::softmax(at::matmul(queries, keys.transpose(2, 3)) * scale, -1), values);
+  const auto out = answers.transpose(1, 2);
   return out_proj_->forward(out.reshape({out.size(0), out.size(1), out.size(2) * out.size(3)}));
 }
 

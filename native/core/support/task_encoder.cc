@@ -238,7 +238,9 @@ TaskState TaskEncoderImpl::combine(const Contributions& supports, int64_t tasks)
       const auto penalty = kPenalty * scales_[i].penalty.to(at::kFloat).exp();
       const auto eye = at::eye(last + 1, inside.options());
       const auto target = (inside - outside).select(2, last).unsqueeze(2);
-      const auto factor = at::linalg_cholesky(inside + outside + penalty * eye);
+      // Asking a GPU whether it failed would hold up the step; what is not finite shows in the loss.
+      const auto& [factor, info] =
+          at::linalg_cholesky_ex(inside + outside + penalty * eye, false, !inside.is_cuda());
       state.ridge = at::cholesky_solve(target, factor).squeeze(2);
       out.scales.push_back(std::move(state));
     }

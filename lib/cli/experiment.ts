@@ -1,4 +1,4 @@
-import { Argument, type Command } from 'commander';
+import { Argument, type Command, Option } from 'commander';
 import { EXPERIMENTS, type ExperimentName } from '../experiment/names.js';
 import { define } from './context.js';
 import { addRuntimeOptions, type RuntimeFlags } from './model-options.js';
@@ -11,6 +11,7 @@ interface ExperimentFlags extends RuntimeFlags {
   data?: string;
   shard?: { index: number; count: number };
   report?: boolean;
+  trainOnly?: boolean;
 }
 
 export function registerExperiment(program: Command, shell: Shell): void {
@@ -19,7 +20,7 @@ export function registerExperiment(program: Command, shell: Shell): void {
       .command('experiment')
       .description('run an experiment, a table or figure with its report; run it again to go on')
       .addArgument(new Argument('<name>', 'which one').choices(EXPERIMENTS))
-      .requiredOption('--config <file|small|paper>', "a config file, or the package's own for that size")
+      .requiredOption('--config <file|small|gpu|paper>', "a config file, or the package's own for that size")
       .requiredOption('--out <dir>', 'the folder of results, trainings and report.html')
       .option('--data <dir>', 'where the data sets and models of the config lie')
       .option(
@@ -27,7 +28,13 @@ export function registerExperiment(program: Command, shell: Shell): void {
         'only every n-th unit from the i-th on; shards may run side by side on one --out',
         shard,
       )
-      .option('--report', 'run nothing: write the report of what is there'),
+      .option('--report', 'run nothing: write the report of what is there')
+      .addOption(
+        new Option(
+          '--train-only',
+          'do the trainings that tasks share, where the GPU is; with the folder "trainings" the rest runs anywhere',
+        ).conflicts('report'),
+      ),
   );
   define<ExperimentFlags>(
     command,
@@ -55,9 +62,14 @@ export function registerExperiment(program: Command, shell: Shell): void {
         {
           ...(flags.shard === undefined ? {} : { shard: flags.shard }),
           reportOnly: flags.report === true,
+          trainOnly: flags.trainOnly === true,
         },
       );
       const { units, done, left, report } = summary;
+      if (flags.trainOnly === true) {
+        print(summary, `${experiment.title}: ${units - left} of ${units} trainings are done.`);
+        return;
+      }
       const state = left === 0 ? `all ${units} units are done` : `${left} of ${units} units are left`;
       print(
         summary,

@@ -21,13 +21,11 @@ export class DataSets {
     this.#config = config;
   }
 
-  /** Makes what is missing and opens all; where another process is making a store, waits for it. */
-  async prepare(): Promise<void> {
-    const { train, test, held, methods } = this.#config;
-    const trainedOn = Object.values(methods).flatMap((method) =>
-      'data' in method ? (method.data ?? []) : [],
-    );
-    for (const name of new Set([...train, ...test, ...held, ...trainedOn])) {
+  /**
+   * Makes what is missing and opens all, or those named; where another process is making a store, waits for it.
+   */
+  async prepare(names: Iterable<string> = this.#all()): Promise<void> {
+    for (const name of new Set(names)) {
       const folder = this.folder(name);
       if (this.#dataSet(name).store === undefined) {
         await this.#context.until(`the store ${name}`, () =>
@@ -45,6 +43,14 @@ export class DataSets {
         'Bring the old store back, or name another --out.',
       );
     }
+  }
+
+  #all(): string[] {
+    const { train, test, held, methods } = this.#config;
+    const trainedOn = Object.values(methods).flatMap((method) =>
+      'data' in method ? (method.data ?? []) : [],
+    );
+    return [...train, ...test, ...held, ...trainedOn];
   }
 
   /** Where a data set's store lies. */

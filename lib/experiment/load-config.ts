@@ -7,12 +7,12 @@ import { configSchema, type ExperimentConfig } from './config.js';
 import type { ExperimentName } from './names.js';
 
 /** Configs inside the package, by size of the machine. */
-const SIZES = ['small', 'paper'];
+const SIZES = ['small', 'gpu', 'paper'];
 
 type Json = Record<string, unknown>;
 
 /**
- * An experiment's config: a JSON file, or `small` or `paper` for the package's own. `extends` names a file to start
+ * An experiment's config: a JSON file, or `small`, `gpu` or `paper` for the package's own. `extends` names a file to start
  * from: `datasets` and `methods` of both are joined, anything else is replaced, and null takes an entry out.
  * @throws GmisegError ERR_IO where a file cannot be read, ERR_INVALID_ARG where it does not fit
  */
@@ -54,7 +54,7 @@ async function readLayers(file: string, above: readonly string[]): Promise<Json>
   const { extends: base, ...own } = json as Json;
   if (base === undefined) return own;
   if (typeof base !== 'string') throw refused(file, 'must name one file in "extends"');
-  const below = await readLayers(path.join(path.dirname(full), base), [...above, full]);
+  const below = await readLayers(path.resolve(path.dirname(full), base), [...above, full]);
   const joined: Json = { ...below, ...own };
   for (const key of ['datasets', 'methods']) joined[key] = join(below[key], own[key]);
   return joined;

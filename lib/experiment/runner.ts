@@ -26,11 +26,17 @@ export interface RunOptions {
   readonly shard?: Shard;
   /** Do nothing; write the report of what is there. */
   readonly reportOnly?: boolean;
+  /**
+   * Do the trainings that methods share, every `count`-th of them, and ask nobody: with the folder `trainings`, asking
+   * goes on elsewhere. The data sets that are not trained on need not be there.
+   */
+  readonly trainOnly?: boolean;
 }
 
 export interface ExperimentSummary {
   readonly experiment: string;
   readonly out: string;
+  /** Results, or trainings where nothing else was wanted. */
   readonly units: number;
   /** Done by this run. */
   readonly done: number;
@@ -51,7 +57,7 @@ export async function runExperiment(
   experiment: Experiment,
   config: ExperimentConfig,
   context: RunContext,
-  { shard = { index: 1, count: 1 }, reportOnly = false }: RunOptions = {},
+  { shard = { index: 1, count: 1 }, reportOnly = false, trainOnly = false }: RunOptions = {},
 ): Promise<ExperimentSummary> {
   experiment.check?.(config);
   const instances = instancesOf(experiment, config);
@@ -66,7 +72,26 @@ export async function runExperiment(
   );
   const data = new DataSets(context, config);
   const methods = new OpenMethods(context, config.dtype);
+  const ofShard = <T>(list: readonly T[]): T[] =>
+    list.filter((_, at) => at % shard.count === shard.index - 1);
   try {
+    if (trainOnly) {
+      const shared = instances.filter(needsTraining).filter(({ training }) => !training.perTask);
+      const own = ofShard(shared);
+      await data.prepare(own.flatMap(({ training }) => training.data));
+      for (const instance of own)
+        await context.until(`the training ${instance.id}`, () => ensureTrained(context, data, instance));
+      const records = await Promise.all(shared.map(({ training }) => readTraining(context, training)));
+      const left = records.filter((record) => record === null).length;
+      return {
+        experiment: experiment.name,
+        out: context.out,
+        units: shared.length,
+        done: own.length,
+        left,
+        report: null,
+      };
+    }
     await data.prepare();
     const setup: Setup = {
       config,
@@ -75,8 +100,7 @@ export async function runExperiment(
       held: data.tasks(config.held),
     };
     const units = unique(experiment.units(setup));
-    const own = units.filter((_, at) => at % shard.count === shard.index - 1);
-    const done = reportOnly ? 0 : await work(own, { context, config, data, methods });
+    const done = reportOnly ? 0 : await work(ofShard(units), { context, config, data, methods });
     await methods.close();
     const results = await collect(context, units);
     const left = units.length - results.all.length;

@@ -1,6 +1,6 @@
 /** Each experiment, end to end, on tiny data with tiny models; and what a folder of results refuses. */
 import { existsSync } from 'node:fs';
-import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
@@ -369,6 +369,55 @@ t.test('baselines: a budget, the best weights, a U-Net for each task', async (t)
   t.match(rows.find((row) => row.method === 'unet')!, { draws: '1', seeds: '1' });
   const comparisons = await table(out, 'comparisons');
   t.equal(comparisons.filter(({ metric }) => metric === 'Dice').length, 2 * 2 * 3);
+});
+
+t.test('trained on one machine, asked on another', async (t) => {
+  const folder = t.testdir();
+  const { data, base } = await smallExperiment(folder);
+  const config = await writeConfig(folder, {
+    ...base,
+    methods: { tiny: TINY_METHOD, adapted: tinyTraining({ kind: 'lora' }, 1) },
+    train: ['one'],
+    test: ['two'],
+    seeds: [0, 1],
+    supports: [1],
+    draws: 1,
+    queries: 1,
+    pictures: 0,
+  });
+  const experiment = (out: string, where: string, ...more: string[]): ReturnType<typeof gmiseg> =>
+    gmiseg([
+      'experiment',
+      'table2',
+      '--config',
+      config,
+      '--data',
+      where,
+      '--out',
+      out,
+      '--device',
+      'cpu',
+      ...more,
+    ]);
+  // Where the training is done there is nothing to ask.
+  const there = join(folder, 'there');
+  await rename(join(data, 'two'), join(folder, 'kept'));
+  const first = await experiment(there, data, '--train-only', '--shard', '1/2');
+  t.equal(first.code, 0, first.stderr);
+  t.match(first.stdout, /1 of 2 trainings are done/);
+  const second = await experiment(there, data, '--train-only', '--shard', '2/2', '--json');
+  t.match(JSON.parse(second.stdout), { units: 2, done: 1, left: 0, report: null });
+  await rename(join(folder, 'kept'), join(data, 'two'));
+
+  const here = join(folder, 'here');
+  await mkdir(here);
+  await cp(join(there, 'trainings'), join(here, 'trainings'), { recursive: true });
+  const record = (out: string): Promise<string> =>
+    readFile(join(out, 'trainings', 'adapted.s1', 'done.json'), 'utf8');
+  const asked = await experiment(here, data, '--json');
+  t.match(JSON.parse(asked.stdout), { left: 0 }, asked.stderr);
+  t.equal(await record(here), await record(there), 'nothing was trained again');
+  t.equal((await experiment(here, data, '--train-only', '--report')).code, 2, 'one or the other');
 });
 
 t.test('stores are imported and painted on the way, a single volume is cut in halves', async (t) => {

@@ -30,10 +30,14 @@ export const SLOW_SUITES = ['sam-vit_b', 'sam-vit_l'] as const;
 /**
  * Holds the engine against a suite of reference values.
  * @param folder the fixtures, laid out as test/fixtures
- * @throws GmisegError ERR_INVALID_ARG for an unknown suite, ERR_CHECKPOINT_* for missing fixtures
+ * @param device as of {@link LoadOptions}
+ * @throws GmisegError ERR_INVALID_ARG for an unknown suite, ERR_CHECKPOINT_* for missing fixtures,
+ * ERR_DEVICE_UNAVAILABLE
  */
-export async function runParity(folder: string, suite: string): Promise<ParityRow[]> {
+export async function runParity(folder: string, suite: string, device = 'cpu'): Promise<ParityRow[]> {
   const site = callSite(runParity);
   const cancellation = new Cancellation(undefined);
-  return JSON.parse(await runJob(() => native().parity(folder, suite), cancellation, site)) as ParityRow[];
+  return JSON.parse(
+    await runJob(() => native().parity(folder, suite, device), cancellation, site),
+  ) as ParityRow[];
 }

@@ -111,7 +111,7 @@ export interface TrainOptions {
    * 0 (the default) = the last weights themselves.
    */
   readonly average?: number;
-  readonly dtype?: 'float32' | 'bfloat16';
+  readonly dtype?: 'float32' | 'tf32' | 'bfloat16';
   /** Trades time for memory. */
   readonly activationCheckpointing?: boolean;
 
@@ -145,6 +145,8 @@ export interface TrainOptions {
   readonly exportEvery?: number;
   /** Steps between looks at the losses. */
   readonly reportEvery?: number;
+  /** Threads that make batches, which come in the same order whatever their number. Default 1; on CUDA all cores but two. */
+  readonly feedThreads?: number;
 
   /** Stops the training after a checkpoint of the last whole step; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -220,7 +222,7 @@ const schema = z.strictObject({
   weightDecay: number,
   clipNorm: number,
   average: number,
-  dtype: z.enum(['float32', 'bfloat16']).optional(),
+  dtype: z.enum(['float32', 'tf32', 'bfloat16']).optional(),
   activationCheckpointing: z.boolean().optional(),
   focalWeight: number,
   diceWeight: number,
@@ -243,6 +245,7 @@ const schema = z.strictObject({
   keepCheckpoints: count,
   exportEvery: count,
   reportEvery: count,
+  feedThreads: count,
 } satisfies Record<Exclude<keyof TrainOptions, 'out' | 'signal'>, z.ZodType>);
 
 /**

@@ -1,5 +1,5 @@
 // Prints, fixture by fixture, how far the engine's numbers are from the
-// reference's: `npm run parity [-- --suite NAME] [--folder DIR] [--verbose]`.
+// reference's: `npm run parity [-- --suite NAME] [--folder DIR] [--device cuda] [--verbose]`.
 // The quick suites run by default; --all adds the full-size models (minutes, 3 GiB).
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ const { values } = parseArgs({
   options: {
     suite: { type: 'string', multiple: true },
     folder: { type: 'string' },
+    device: { type: 'string', default: 'cpu' },
     all: { type: 'boolean', default: false },
     verbose: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
@@ -25,7 +26,7 @@ const suites = values.suite ?? [...QUICK_SUITES, ...(values.all ? SLOW_SUITES : 
 /** @type {{ suite: string, rows: Row[] }[]} */
 const results = [];
 for (const suite of suites) {
-  results.push({ suite, rows: await runParity(folder, suite) });
+  results.push({ suite, rows: await runParity(folder, suite, values.device) });
 }
 const failed = results.flatMap(({ suite, rows }) =>
   rows.filter((row) => !row.pass).map((row) => `${suite} ${row.name}`),

@@ -184,7 +184,7 @@ export interface NativeModule {
     onProgress?: (stage: string, fraction: number) => void,
   ): NativeJob<NativeSession>;
   inspectCheckpoint(path: string): NativeJob<string>;
-  parity(folder: string, suite: string): NativeJob<string>;
+  parity(folder: string, suite: string, device: string): NativeJob<string>;
   /**
    * Paints subjects of a synthetic task into `out` and resolves with the task's traits as JSON, see
    * synth/synthesize.h. `images` holds count * size * size * 3 bytes; a task in grey uses the first third of it.

@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { type BaselineConfig, isBaseline, METHODS, type Method } from '../baseline.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
 import type { Training, TrainStep, TrainSummary } from '../training.js';
 import { type CommandContext, define } from './context.js';
-import { addRuntimeOptions, dtype, loadSegmenter, method, type RuntimeFlags } from './model-options.js';
+import { addRuntimeOptions, loadSegmenter, method, type RuntimeFlags } from './model-options.js';
 import { collect, decimal, integer } from './parsers.js';
 import { duration, type Progress } from './progress.js';
 import { type ModelSource, runBase } from './resolve-model.js';
@@ -34,7 +34,7 @@ interface TrainFlags extends RuntimeFlags {
   minutes?: number;
   batch?: number;
   lr?: number;
-  dtype?: 'float32' | 'bfloat16';
+  dtype?: 'float32' | 'tf32' | 'bfloat16';
   seed?: number;
   set?: string[];
   tensorboard?: boolean;
@@ -85,7 +85,12 @@ export function registerTrain(program: Command, shell: Shell): void {
       .option('--minutes <n>', 'stop after that long, with a checkpoint', decimal('--minutes', 0))
       .option('--batch <n>', 'images a step (default: 4)', integer('--batch', 1))
       .option('--lr <rate>', 'learning rate (default: 1e-4)', decimal('--lr', 0))
-      .option('--dtype <type>', 'float32 or bfloat16 (default: float32)', dtype)
+      .addOption(
+        new Option(
+          '--dtype <type>',
+          'of the arithmetic: float32, bfloat16, or on CUDA tf32 (default: float32)',
+        ).choices(['float32', 'tf32', 'bfloat16']),
+      )
       .option('--seed <n>', 'seed of everything random (default: 0)', integer('--seed', 0))
       .option(
         '--set <name=value>',

@@ -53,10 +53,10 @@ Napi::Value inspect_checkpoint(const Napi::CallbackInfo& info) {
 Napi::Value parity(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Instance::of(env).start(env, [&] {
-    return submit_text(
-        env, [folder = text(info[0], "folder"), suite = text(info[1], "suite")](const Progress& progress) {
-          return engine::run_parity(folder, suite, progress);
-        });
+    return submit_text(env, [folder = text(info[0], "folder"), suite = text(info[1], "suite"),
+                             device = text(info[2], "device")](const Progress& progress) {
+      return engine::run_parity(folder, suite, device, progress);
+    });
   });
 }
 

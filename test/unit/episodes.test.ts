@@ -42,6 +42,21 @@ async function logits(segmenter: Segmenter): Promise<Buffer> {
   return Buffer.from((lowRes as Float32Array).buffer);
 }
 
+t.test('batches come in the same order, however many threads make them', async (t) => {
+  const folder = t.testdir();
+  const losses = async (feedThreads: number): Promise<number[]> => {
+    const segmenter = await open(t, { seed: 3 });
+    const out: number[] = [];
+    const options = { ...short(join(folder, `${feedThreads}`)), feedThreads, supports: [1, 8] };
+    for await (const report of segmenter.train([], options))
+      if (report.type === 'step') out.push(report.loss);
+    return out;
+  };
+  const one = await losses(1);
+  t.equal(one.length, 6);
+  t.same(await losses(5), one);
+});
+
 t.test('synthetic tasks alone: all parts learn, and the model is the same after save and load', async (t) => {
   const folder = t.testdir();
   const segmenter = await open(t);

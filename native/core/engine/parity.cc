@@ -7,10 +7,11 @@
 
 namespace gmiseg::engine {
 
-std::string run_parity(const std::string& folder, const std::string& suite, const Progress& progress) {
+std::string run_parity(const std::string& folder, const std::string& suite, const std::string& device,
+                       const Progress& progress) {
   at::AutoGradMode grad(true);
   io::Json::Array rows;
-  for (const auto& row : parity::run(folder, suite, progress)) {
+  for (const auto& row : parity::run(folder, suite, device, progress)) {
     io::Json json;
     json.set("name", row.name);
     json.set("kind", row.kind);

@@ -141,6 +141,7 @@ std::string runtime_info_json();
 // Runs one suite of reference values ("sam-tiny", "lora", "pooled", "losses",
 // "resize", "universeg", "neuralizer", "sam-vit_b", "sam-vit_l") in `folder` (laid out as test/fixtures).
 // JSON: [{name, maxDiff, scale, tolerance, kind, pass}].
-std::string run_parity(const std::string& folder, const std::string& suite, const Progress& progress);
+std::string run_parity(const std::string& folder, const std::string& suite, const std::string& device,
+                       const Progress& progress);
 
 }  // namespace gmiseg::engine

@@ -17,6 +17,7 @@
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "runtime/device.h"
 #include "runtime/error.h"
 #include "sam/resize.h"
 #include "sam/sam.h"
@@ -34,9 +35,9 @@ using Tensors = std::map<std::string, at::Tensor>;
 // reference's scale, masks by the share of unequal pixels, gradients relative.
 constexpr double kValues = 2e-4, kMasks = 1e-3, kGradients = 1e-3;
 
-Tensors load(const std::string& path) {
+Tensors load(const std::string& path, c10::Device device) {
   Tensors out;
-  for (auto& [name, tensor] : io::read_safetensors(path).tensors) out.emplace(name, tensor);
+  for (auto& [name, tensor] : io::read_safetensors(path).tensors) out.emplace(name, tensor.to(device));
   return out;
 }
 
@@ -49,12 +50,12 @@ std::string read_text(const std::string& path) {
 class Report {
  public:
   void values(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    const auto b = want.to(at::kDouble);
+    const auto b = want.to(at::kCPU, at::kDouble);
     const double scale = b.numel() > 0 ? b.abs().max().item<double>() : 0;
     add(name, "values", difference(name, got, want), scale, kValues * std::max(1.0, scale));
   }
   void gradient(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    const double scale = std::max(1e-12, want.to(at::kDouble).abs().max().item<double>());
+    const double scale = std::max(1e-12, want.to(at::kCPU, at::kDouble).abs().max().item<double>());
     add(name, "gradient", difference(name, got, want) / scale, scale, kGradients);
   }
   void masks(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
@@ -77,7 +78,10 @@ class Report {
   static double difference(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
     same_shape(name, got, want);
     if (want.numel() == 0) return 0;
-    return (got.detach().to(at::kDouble) - want.to(at::kDouble)).abs().max().item<double>();
+    return (got.detach().to(at::kCPU, at::kDouble) - want.to(at::kCPU, at::kDouble))
+        .abs()
+        .max()
+        .item<double>();
   }
   void add(const std::string& name, const std::string& kind, double diff, double scale, double tolerance) {
     // NaN passes no comparison, as it should.
@@ -105,16 +109,16 @@ sam::Prompts prompts_of(const Tensors& cases, const std::string& prefix) {
 
 constexpr const char* kPromptCases[] = {"points", "box", "points_box", "box_mask", "none"};
 
-std::vector<Row> run_sam(const std::string& folder, const Progress& progress) {
+std::vector<Row> run_sam(const std::string& folder, c10::Device device, const Progress& progress) {
   torch::NoGradGuard no_grad;
   Report report;
   const auto config =
       sam::SamConfig::from_json(io::Json::parse(read_text(folder + "/config.json"), "config.json"));
   sam::Sam model(config);
-  fill(*model, load(folder + "/weights.safetensors"));
-  const auto cases = load(folder + "/cases.safetensors");
+  fill(*model, load(folder + "/weights.safetensors", device));
+  const auto cases = load(folder + "/cases.safetensors", device);
 
-  const auto input = sam::preprocess(cases.at("image_u8_hwc"), config);
+  const auto input = sam::preprocess(cases.at("image_u8_hwc").cpu(), config).to(device);
   report.values("preprocessed", input, cases.at("preprocessed"));
   sam::EncodeOptions options;
   options.on_block = [&](int64_t block, const at::Tensor& x) {
@@ -182,7 +186,7 @@ at::Tensor strided(const at::Tensor& whole, const at::Tensor& sample) {
   return out;
 }
 
-std::vector<Row> run_full_size(const std::string& folder, const Progress& progress) {
+std::vector<Row> run_full_size(const std::string& folder, c10::Device device, const Progress& progress) {
   torch::NoGradGuard no_grad;
   Report report;
   const auto json = io::Json::parse(read_text(folder + "/config.json"), "config.json");
@@ -203,11 +207,13 @@ std::vector<Row> run_full_size(const std::string& folder, const Progress& progre
     for (const auto& side : shapes.at(name).as_array()) shape.push_back(side.as_int());
     if (tensor.sizes() != at::IntArrayRef(shape))
       throw Error(ErrorCode::kShape, "The weight " + name + " has another shape than the reference's.");
-    tensor.set_data(recipe_weight(name, shape));
+    tensor.set_data(recipe_weight(name, shape).to(device));
   }
-  const auto cases = load(folder + "/cases.safetensors");
-  const auto input = sam::preprocess(
-      formula_image(json.at("image_height").as_int(), json.at("image_width").as_int()), config);
+  const auto cases = load(folder + "/cases.safetensors", device);
+  const auto input =
+      sam::preprocess(formula_image(json.at("image_height").as_int(), json.at("image_width").as_int()),
+                      config)
+          .to(device);
   const auto features = model->image_encoder->forward(input, {}, progress);
   const auto& sample = cases.at("image_embedding.sample");
   report.values("image_embedding.sample", strided(features.embedding, sample), sample);
@@ -226,13 +232,14 @@ std::vector<Row> run_full_size(const std::string& folder, const Progress& progre
 }
 
 // One training step by the reference, whole: outputs, loss, gradients, AdamW.
-std::vector<Row> run_adapter(const std::string& folder, const std::string& kind, const Progress& progress) {
+std::vector<Row> run_adapter(const std::string& folder, const std::string& kind, c10::Device device,
+                             const Progress& progress) {
   Report report;
   const auto config =
       sam::SamConfig::from_json(io::Json::parse(read_text(folder + "/config.json"), "config.json"));
   sam::Sam model(config);
-  fill(*model, load(folder + "/weights.safetensors"));
-  const auto cases = load(folder + "/adapter/" + kind + ".safetensors");
+  fill(*model, load(folder + "/weights.safetensors", device));
+  const auto cases = load(folder + "/adapter/" + kind + ".safetensors", device);
   adapter::AdapterConfig adapter_config;
   adapter_config.kind = kind == "lora" ? adapter::Kind::kLora : adapter::Kind::kPooled;
   const auto bypass = adapter::make_adapter(adapter_config, config.depth, config.embed_dim);
@@ -241,7 +248,7 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
   for (auto& p : model->prompt_encoder->parameters()) p.set_requires_grad(false);
   for (auto& p : model->mask_decoder->parameters()) p.set_requires_grad(true);
 
-  const auto input = sam::preprocess(cases.at("image_u8_hwc"), config);
+  const auto input = sam::preprocess(cases.at("image_u8_hwc").cpu(), config).to(device);
   for (const bool checkpoint : {false, true}) {
     // The recomputing form must give the same gradients as the plain one.
     const std::string suffix = checkpoint ? " (activations recomputed)" : "";
@@ -279,7 +286,7 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
     train::AdamWOptions adamw;
     adamw.decay_vectors = true;
     train::AdamW optimizer(parameters, adamw);
-    optimizer.step(1e-3, at::zeros({}));
+    optimizer.step(1e-3, at::zeros({}, at::TensorOptions(device).dtype(at::kFloat)));
     for (const auto& [name, p] : parameters)
       report.values("after_adamw." + name, p, cases.at("after_adamw." + name));
   }
@@ -296,9 +303,9 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
   return report.rows;
 }
 
-std::vector<Row> run_losses(const std::string& folder) {
+std::vector<Row> run_losses(const std::string& folder, c10::Device device) {
   Report report;
-  const auto cases = load(folder + "/losses/cases.safetensors");
+  const auto cases = load(folder + "/losses/cases.safetensors", device);
   const auto logits = cases.at("logits").clone().requires_grad_();
   const auto parts = train::segmentation_loss(logits, cases.at("target"));
   const auto total = (parts.focal + parts.dice).mean();
@@ -312,7 +319,7 @@ std::vector<Row> run_losses(const std::string& folder) {
 
 std::vector<Row> run_resize(const std::string& folder) {
   Report report;
-  const auto cases = load(folder + "/resize/cases.safetensors");
+  const auto cases = load(folder + "/resize/cases.safetensors", at::kCPU);
   for (const auto& [name, image] : cases) {
     if (!ends_with(name, ".in")) continue;
     const std::string stem = name.substr(0, name.size() - 3);
@@ -370,7 +377,7 @@ at::Tensor plain_universeg(at::Tensor u, at::Tensor v, const Tensors& w, int64_t
   return conv(u, "out_conv.conv");
 }
 
-std::vector<Row> run_universeg(const std::string& folder, const Progress& progress) {
+std::vector<Row> run_universeg(const std::string& folder, c10::Device device, const Progress& progress) {
   torch::NoGradGuard no_grad;
   Report report;
   const auto json = io::Json::parse(read_text(folder + "/config.json"), "config.json");
@@ -378,9 +385,9 @@ std::vector<Row> run_universeg(const std::string& folder, const Progress& progre
   config.widths.clear();
   for (const auto& width : json.at("encoder_blocks").as_array()) config.widths.push_back(width.as_int());
   baselines::UniverSeg network(config);
-  const auto weights = load(folder + "/weights.safetensors");
+  const auto weights = load(folder + "/weights.safetensors", device);
   fill(network, weights);
-  const auto cases = load(folder + "/cases.safetensors");
+  const auto cases = load(folder + "/cases.safetensors", device);
   const auto& target = cases.at("target_image");
   const auto contexts = at::cat({cases.at("support_images"), cases.at("support_labels")}, 2);
   compare_in_context(network, target, contexts, cases.at("logits"), report, progress);
@@ -390,7 +397,7 @@ std::vector<Row> run_universeg(const std::string& folder, const Progress& progre
   return report.rows;
 }
 
-std::vector<Row> run_neuralizer(const std::string& folder, const Progress& progress) {
+std::vector<Row> run_neuralizer(const std::string& folder, c10::Device device, const Progress& progress) {
   torch::NoGradGuard no_grad;
   Report report;
   const auto json = io::Json::parse(read_text(folder + "/config.json"), "config.json");
@@ -399,8 +406,8 @@ std::vector<Row> run_neuralizer(const std::string& folder, const Progress& progr
   config.width = json.at("inner_channels").as_int();
   config.convs = json.at("conv_layers_per_stage").as_int();
   baselines::Neuralizer network(config);
-  fill(network, load(folder + "/weights.safetensors"));
-  const auto cases = load(folder + "/cases.safetensors");
+  fill(network, load(folder + "/weights.safetensors", device));
+  const auto cases = load(folder + "/cases.safetensors", device);
   const auto contexts = at::cat({cases.at("context_in"), cases.at("context_out")}, 2);
   compare_in_context(network, cases.at("target_in"), contexts, cases.at("output"), report, progress);
   return report.rows;
@@ -408,14 +415,17 @@ std::vector<Row> run_neuralizer(const std::string& folder, const Progress& progr
 
 }  // namespace
 
-std::vector<Row> run(const std::string& folder, const std::string& suite, const Progress& progress) {
-  if (suite == "sam-tiny") return run_sam(folder + "/sam-tiny", progress);
-  if (suite == "lora" || suite == "pooled") return run_adapter(folder + "/sam-tiny", suite, progress);
-  if (suite == "losses") return run_losses(folder);
+std::vector<Row> run(const std::string& folder, const std::string& suite, const std::string& device_name,
+                     const Progress& progress) {
+  const auto device = runtime::resolve_device(device_name);
+  if (suite == "sam-tiny") return run_sam(folder + "/sam-tiny", device, progress);
+  if (suite == "lora" || suite == "pooled") return run_adapter(folder + "/sam-tiny", suite, device, progress);
+  if (suite == "losses") return run_losses(folder, device);
   if (suite == "resize") return run_resize(folder);
-  if (suite == "universeg") return run_universeg(folder + "/universeg-small", progress);
-  if (suite == "neuralizer") return run_neuralizer(folder + "/neuralizer-small", progress);
-  if (suite == "sam-vit_b" || suite == "sam-vit_l") return run_full_size(folder + "/" + suite, progress);
+  if (suite == "universeg") return run_universeg(folder + "/universeg-small", device, progress);
+  if (suite == "neuralizer") return run_neuralizer(folder + "/neuralizer-small", device, progress);
+  if (suite == "sam-vit_b" || suite == "sam-vit_l")
+    return run_full_size(folder + "/" + suite, device, progress);
   throw Error(
       ErrorCode::kInvalidArg,
       "There is no parity suite '" + suite +

@@ -21,7 +21,9 @@ struct Row {
 
 // suite: "sam-tiny" | "lora" | "pooled" | "losses" | "resize" | "universeg" | "neuralizer" | "sam-vit_b" |
 // "sam-vit_l".
-// `folder` holds the fixtures. Throws Error(kInvalidArg) for other suites.
-std::vector<Row> run(const std::string& folder, const std::string& suite, const Progress& progress);
+// `folder` holds the fixtures. device: as of load options. Throws Error(kInvalidArg) for other suites,
+// Error(kDeviceUnavailable).
+std::vector<Row> run(const std::string& folder, const std::string& suite, const std::string& device,
+                     const Progress& progress);
 
 }  // namespace gmiseg::parity

@@ -1,5 +1,6 @@
 #include "runtime/device.h"
 
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/cuda.h>
 
@@ -9,11 +10,24 @@
 
 namespace gmiseg::runtime {
 
+namespace {
+
+void set_products(at::Float32Precision precision) {
+  for (const auto op : {at::Float32Op::ALL, at::Float32Op::CONV, at::Float32Op::RNN, at::Float32Op::MATMUL})
+    at::globalContext().setFloat32Precision(at::Float32Backend::CUDA, op, precision);
+}
+
+// LibTorch lets cuDNN round float32 to TF32 unless told otherwise. What is called float32 here is float32.
+c10::Device cuda_device(int64_t index) {
+  set_products(at::Float32Precision::IEEE);
+  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+}
+
+}  // namespace
+
 c10::Device resolve_device(const std::string& name) {
   if (name == "cpu") return c10::Device(c10::kCPU);
-  if (name == "auto")
-    return c10::Device(torch::cuda::is_available() ? c10::kCUDA : c10::kCPU,
-                       torch::cuda::is_available() ? 0 : -1);
+  if (name == "auto") return torch::cuda::is_available() ? cuda_device(0) : c10::Device(c10::kCPU);
   int64_t index = -1;
   if (name == "cuda") {
     index = 0;
@@ -42,7 +56,18 @@ c10::Device resolve_device(const std::string& name) {
                                                    std::to_string(count) +
                                                    " CUDA device(s), counted from 0.");
   }
-  return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
+  return cuda_device(index);
+}
+
+RoundedProducts::RoundedProducts(c10::Device device, bool on) : on_(on) {
+  if (!on_) return;
+  if (!device.is_cuda())
+    throw Error(ErrorCode::kInvalidArg, "TF32 is for CUDA. Use dtype 'float32' or 'bfloat16' on the CPU.");
+  set_products(at::Float32Precision::TF32);
+}
+
+RoundedProducts::~RoundedProducts() {
+  if (on_) set_products(at::Float32Precision::IEEE);
 }
 
 void use_threads(int threads) {

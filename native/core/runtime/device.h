@@ -12,6 +12,19 @@ namespace gmiseg::runtime {
 // the remedy where the device is not there.
 c10::Device resolve_device(const std::string& name);
 
+// While it lives, products of float32 on CUDA are of operands rounded to TF32 (10 bits of mantissa), for the
+// whole process. `on` false: nothing happens. Throws Error(kInvalidArg) for another device.
+class RoundedProducts {
+ public:
+  RoundedProducts(c10::Device device, bool on);
+  ~RoundedProducts();
+  RoundedProducts(const RoundedProducts&) = delete;
+  RoundedProducts& operator=(const RoundedProducts&) = delete;
+
+ private:
+  bool on_;
+};
+
 // Sets LibTorch's intra-op threads for the calling thread; 0 leaves them alone.
 void use_threads(int threads);
 

@@ -18,7 +18,10 @@ void WeightAverage::update(int64_t step) {
   torch::NoGradGuard no_grad;
   const auto n = static_cast<double>(step);
   const double keep = std::min(decay_, (1 + n) / (10 + n));
-  for (size_t i = 0; i < weights_.size(); ++i) means_[i].second.lerp_(weights_[i], 1 - keep);
+  std::vector<at::Tensor> means;
+  for (const auto& [name, mean] : means_) means.push_back(mean);
+  // All at once: on a GPU one launch instead of hundreds.
+  at::_foreach_lerp_(means, weights_, 1 - keep);
 }
 
 void WeightAverage::swap() {

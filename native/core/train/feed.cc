@@ -1,5 +1,6 @@
 #include "train/feed.h"
 
+#include <omp.h>
 #include <torch/types.h>
 
 #include <chrono>
@@ -7,47 +8,65 @@
 
 namespace gmiseg::train {
 
-Feed::Feed(Maker make, int64_t first, int64_t end, bool pin)
-    : make_(std::move(make)), number_(first), end_(end), pin_(pin) {
-  thread_ = std::thread([this] { run(); });
+Feed::Feed(Maker make, const FeedOptions& options)
+    : make_(std::move(make)), options_(options), started_(options.first), taken_(options.first) {
+  try {
+    for (int64_t i = 0; i < options_.threads; ++i) threads_.emplace_back([this] { run(); });
+  } catch (...) {  // no more threads to be had: the destructor does not run
+    stop();
+    throw;
+  }
 }
 
-Feed::~Feed() {
+Feed::~Feed() { stop(); }
+
+void Feed::stop() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
-  thread_.join();
+  for (auto& thread : threads_) thread.join();
 }
 
 void Feed::run() {
   torch::NoGradGuard no_grad;
-  try {
-    for (int64_t number = number_; number < end_; ++number) {
-      auto batch = make_(number);
-      if (pin_) batch.each([](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
-      std::unique_lock lock(mutex_);
-      changed_.wait(lock, [this] { return stop_ || ready_.size() < kAhead; });
-      if (stop_) return;
-      ready_.push_back(std::move(batch));
-      changed_.notify_all();
+  // Many makers with a pool of threads each would stand in each other's way. The setting is this thread's
+  // own.
+  if (options_.threads > 1) omp_set_num_threads(1);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [this] { return stop_ || started_ < taken_ + kAhead + options_.threads; });
+    if (stop_ || started_ >= options_.end) return;
+    const int64_t number = started_++;
+    lock.unlock();
+    Batch batch;
+    std::exception_ptr error;
+    try {
+      batch = make_(number);
+      if (options_.pin) batch.each([](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
+    } catch (...) {
+      error = std::current_exception();
     }
-  } catch (...) {
-    std::lock_guard lock(mutex_);
-    error_ = std::current_exception();
+    lock.lock();
+    if (error) {
+      errors_.emplace(number, error);
+    } else {
+      ready_.emplace(number, std::move(batch));
+    }
     changed_.notify_all();
+    if (error) return;
   }
 }
 
 Batch Feed::next() {
   const auto before = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return !ready_.empty() || error_ != nullptr; });
+  changed_.wait(lock, [this] { return ready_.contains(taken_) || errors_.contains(taken_); });
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  if (ready_.empty()) std::rethrow_exception(error_);
-  auto batch = std::move(ready_.front());
-  ready_.pop_front();
+  if (const auto error = errors_.find(taken_); error != errors_.end()) std::rethrow_exception(error->second);
+  auto batch = std::move(ready_.extract(taken_).mapped());
+  ++taken_;
   changed_.notify_all();
   return batch;
 }

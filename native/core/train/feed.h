@@ -1,23 +1,30 @@
-// Batches for the trainer, made ahead of time on a thread of their own.
+// Batches for the trainer, made ahead of time on threads of their own.
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <exception>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "train/batch.h"
 
 namespace gmiseg::train {
 
+struct FeedOptions {
+  int64_t first = 0, end = 0;  // numbers of the batches
+  int64_t threads = 1;
+  bool pin = false;  // into page-locked memory, for CUDA
+};
+
 class Feed {
  public:
+  // Calls of `make` for different numbers run side by side.
   using Maker = std::function<Batch(int64_t number)>;
-  // Makes batches first, first + 1, ... `make` runs on the feed's thread alone.
-  // `pin`: into page-locked memory, for CUDA.
-  Feed(Maker make, int64_t first, int64_t end, bool pin);
+  // Makes batches first, first + 1, ...; they leave in that order, however many threads make them.
+  Feed(Maker make, const FeedOptions& options);
   ~Feed();
   Feed(const Feed&) = delete;
   Feed& operator=(const Feed&) = delete;
@@ -27,19 +34,21 @@ class Feed {
   double waited() const { return waited_; }
 
  private:
-  static constexpr size_t kAhead = 4;
+  // Batches that lie ready beside those being made.
+  static constexpr int64_t kAhead = 4;
   void run();
+  void stop();
 
   const Maker make_;
-  int64_t number_, end_;
-  bool pin_;
+  const FeedOptions options_;
+  int64_t started_, taken_;  // numbers of the next batch to make and to hand out
   double waited_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Batch> ready_;
-  std::exception_ptr error_;
+  std::map<int64_t, Batch> ready_;
+  std::map<int64_t, std::exception_ptr> errors_;
   bool stop_ = false;
-  std::thread thread_;
+  std::vector<std::thread> threads_;
 };
 
 }  // namespace gmiseg::train

@@ -62,6 +62,7 @@ void visit(Options& o, Visitor&& v) {
   v("keepCheckpoints", o.keep_checkpoints, 1, 1000);
   v("exportEvery", o.export_every, 0, 1e9);
   v("reportEvery", o.report_every, 0, 1e6);
+  v("feedThreads", o.feed_threads, 0, 256);
 }
 
 template <typename Options, typename Visitor>
@@ -228,7 +229,8 @@ TrainOptions TrainOptions::from_json(const Json& json, const TrainOptions& defau
   if (!one_of(o.schedule, {"constant", "linear", "cosine", "poly", "constant-linear"})) {
     bad("schedule", "must be 'constant', 'linear', 'cosine', 'poly' or 'constant-linear'.");
   }
-  if (!one_of(o.dtype, {"float32", "bfloat16"})) bad("dtype", "must be 'float32' or 'bfloat16'.");
+  if (!one_of(o.dtype, {"float32", "tf32", "bfloat16"}))
+    bad("dtype", "must be 'float32', 'tf32' or 'bfloat16'.");
   if (o.box_share + o.points_share + o.both_share <= 0) bad("boxShare", "and its two fellows are all 0.");
   return o;
 }

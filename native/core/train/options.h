@@ -106,6 +106,7 @@ struct TrainOptions {
   int64_t export_every = 0;        // "exportEvery": steps between models kept for choosing among; 0 = none
   int64_t report_every = 0;        // "reportEvery": steps between looks at the losses; 0 = 1 on the CPU,
                                    // 20 on CUDA, where a look waits for the device
+  int64_t feed_threads = 0;  // "feedThreads": that make batches; 0 = 1 on the CPU, on CUDA all cores but two
 
   // Throws Error(kInvalidArg) for unknown keys, wrong types and ranges.
   // What is not given is as in `defaults`.

@@ -10,9 +10,11 @@
 #include <chrono>
 #include <cmath>
 #include <optional>
+#include <thread>
 #include <unordered_map>
 
 #include "runtime/autocast.h"
+#include "runtime/device.h"
 #include "runtime/error.h"
 #include "train/adamw.h"
 #include "train/average.h"
@@ -28,14 +30,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kMaxBadSteps = 10;
+constexpr int64_t kMostFeedThreads = 32;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
 // Options that may change on resume: they do not touch the weights.
-constexpr const char* kFreeOptions[] = {"maxMinutes",  "keepCheckpoints", "checkpointEvery",
-                                        "exportEvery", "reportEvery",     "data"};
+constexpr const char* kFreeOptions[] = {
+    "maxMinutes", "keepCheckpoints", "checkpointEvery", "exportEvery", "reportEvery", "feedThreads", "data"};
 
 double learning_rate(const TrainOptions& o, int64_t step) {
   if (step < o.warmup) return o.learning_rate * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
@@ -73,6 +76,7 @@ class Trainer {
   void validate();
   void export_weights(const std::string& name);
   void report(const io::Json& json);
+  int64_t feed_threads() const;
 
   model::Model& model_;
   const TrainOptions options_;
@@ -104,6 +108,13 @@ Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& si
   if (options_.average > 0)
     average_ = std::make_unique<WeightAverage>(optimizer_->parameters(), options_.average);
   report_every_ = options_.report_every > 0 ? options_.report_every : (model_.device.is_cuda() ? 20 : 1);
+}
+
+// The CPU's cores belong to the training itself; beside a GPU they have nothing else to do.
+int64_t Trainer::feed_threads() const {
+  if (options_.feed_threads > 0) return options_.feed_threads;
+  const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
+  return model_.device.is_cuda() ? std::clamp<int64_t>(cores - 2, 1, kMostFeedThreads) : 1;
 }
 
 void Trainer::report(const io::Json& json) {
@@ -279,6 +290,7 @@ void Trainer::validate() {
 
 std::string Trainer::run() {
   const auto start = Clock::now();
+  const runtime::RoundedProducts rounded(model_.device, options_.dtype == "tf32");
   resume();
   const int64_t first = step_;
   io::Json config;
@@ -298,8 +310,9 @@ std::string Trainer::run() {
   double waited = 0;
   int64_t saved = options_.resume ? step_ : -1;
   if (step_ < options_.steps) {
-    Feed feed([this](int64_t number) { return objective_->make_batch(number); }, step_ * options_.accumulate,
-              options_.steps * options_.accumulate, model_.device.is_cuda());
+    Feed feed([this](int64_t number) { return objective_->make_batch(number); },
+              {step_ * options_.accumulate, options_.steps * options_.accumulate, feed_threads(),
+               model_.device.is_cuda()});
     try {
       while (step_ < options_.steps) {
         if (stop_.stopped() ||

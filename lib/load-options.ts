@@ -63,11 +63,21 @@ export interface LoadOptions {
   readonly threads?: number;
   /** Of random weights: 0 (the default) to 2^53 - 1. */
   readonly seed?: number;
+  /**
+   * A folder for embeddings, by the content of picture and weights: a picture that the model has seen is not encoded
+   * again, by whatever process, and the answer is the same to the last bit. Made where it is missing; processes may
+   * share it. Nothing is kept where this is left out, nor after a training in this process.
+   */
+  readonly embeddingCache?: string | URL;
+  /** What that folder may hold, 4 GiB where left out: beyond, what was not asked for the longest goes. */
+  readonly embeddingCacheBytes?: number;
   /** Stops the loading; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   /** What it throws, the promise rejects with. */
   readonly onProgress?: (progress: LoadProgress) => void;
 }
+
+const EMBEDDING_CACHE_BYTES = 4 * 2 ** 30;
 
 const KEYS = [
   'checkpoint',
@@ -78,6 +88,8 @@ const KEYS = [
   'dtype',
   'threads',
   'seed',
+  'embeddingCache',
+  'embeddingCacheBytes',
   'signal',
   'onProgress',
 ];
@@ -94,7 +106,10 @@ export function checkLoadOptions(options: LoadOptions): void {
     dtype = 'float32',
     threads = 0,
     seed = 0,
+    embeddingCacheBytes = EMBEDDING_CACHE_BYTES,
   } = options;
+  requirePath('embeddingCache', options.embeddingCache);
+  requireInteger('embeddingCacheBytes', embeddingCacheBytes, 0, Number.MAX_SAFE_INTEGER);
   requirePath('checkpoint', checkpoint);
   requirePath('adapter', adapter);
   if (config !== undefined && (typeof config !== 'object' || config === null || Array.isArray(config))) {
@@ -127,6 +142,7 @@ export function toPath(path: string | URL): string {
 /** The options as the addon takes them; reads the config's file. */
 export async function nativeLoadOptions(options: LoadOptions): Promise<NativeLoadOptions> {
   const { adapter, imageSize = 0, device = 'auto', dtype = 'float32', threads = 0, seed = 0 } = options;
+  const { embeddingCache, embeddingCacheBytes = EMBEDDING_CACHE_BYTES } = options;
   const checkpoint = checkpointPath(options);
   return {
     checkpoint,
@@ -137,6 +153,8 @@ export async function nativeLoadOptions(options: LoadOptions): Promise<NativeLoa
     dtype,
     threads,
     seed,
+    embeddingCache: embeddingCache === undefined ? '' : toPath(embeddingCache),
+    embeddingCacheBytes,
   };
 }
 

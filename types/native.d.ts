@@ -35,6 +35,9 @@ export interface NativeLoadOptions {
   threads: number;
   /** 0 .. 2^53 - 1 */
   seed: number;
+  /** A folder; '' or missing: none */
+  embeddingCache?: string;
+  embeddingCacheBytes?: number;
 }
 
 /** Interleaved 8-bit pixels, row-major. */

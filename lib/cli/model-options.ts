@@ -11,6 +11,7 @@ import { UsageError } from './usage-error.js';
 export interface RuntimeFlags {
   device?: NonNullable<LoadOptions['device']>;
   threads?: number;
+  embeddingCache?: string;
 }
 
 /** Adds --device and --threads. */
@@ -47,6 +48,14 @@ export function addModelOptions(command: Command): Command {
   );
 }
 
+/** Adds --embedding-cache. */
+export function addCacheOption(command: Command): Command {
+  return command.option(
+    '--embedding-cache <dir>',
+    'keep embeddings there, up to 4 GiB: pictures that this model has seen are not encoded again',
+  );
+}
+
 /** Loads a model with a progress bar. */
 export async function loadSegmenter(
   source: ModelSource,
@@ -60,6 +69,7 @@ export async function loadSegmenter(
     ...(flags.device === undefined ? {} : { device: flags.device }),
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.embeddingCache === undefined ? {} : { embeddingCache: flags.embeddingCache }),
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     signal,
     onProgress: ({ fraction }) => progress.update(Math.round(100 * fraction)),

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { type CommandContext, define } from './context.js';
-import { addModelOptions, dtype, loadSegmenter } from './model-options.js';
+import { addCacheOption, addModelOptions, dtype, loadSegmenter } from './model-options.js';
 import { collectBox, collectPoint, decimal, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
 import type { ItemReport } from './predict-item.js';
@@ -52,7 +52,7 @@ export function registerPredict(program: Command, shell: Shell): void {
       .option('--dtype <type>', 'float32 or bfloat16', dtype)
       .option('--seed <n>', 'seed of random weights and of the ensemble', integer('--seed', 0)),
   );
-  addFitOptions(command)
+  addFitOptions(addCacheOption(command))
     .option('--axes <one|three>', 'with examples: across one axis, or the mean over all three', oneOf('axes'))
     .option('--slices <n>', 'examples that all volumes together give (default: 16)', integer('--slices', 1))
     .option('--neighbours <w>', 'how much neighbouring slices count, 0 to 1', decimal('--neighbours', 0, 1))

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { Segmenter } from '../segmenter.js';
 import type { Task } from '../task.js';
 import { type CommandContext, define } from './context.js';
-import { addModelOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
+import { addCacheOption, addModelOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
 import type { Shell } from './shell.js';
 import { readSupport } from './support-folder.js';
@@ -25,7 +25,7 @@ export function registerTask(program: Command, shell: Shell): void {
   const task = program.command('task').description('define a task by examples, check it, look at it');
   const support = 'a folder with images/ and masks/ of the same base names, or an nnU-Net raw folder';
   const ofModel = (command: Command): Command =>
-    addModelOptions(command).option('--dtype <type>', 'float32 or bfloat16', dtype);
+    addCacheOption(addModelOptions(command)).option('--dtype <type>', 'float32 or bfloat16', dtype);
 
   define<Flags>(
     ofModel(

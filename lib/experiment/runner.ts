@@ -63,7 +63,7 @@ export async function runExperiment(
   const instances = instancesOf(experiment, config);
   for (const { training } of instances) if (training !== null) checkTraining(training);
   // Without what draws charts, hours of work would end in an error.
-  await chartTools();
+  if (!trainOnly) await chartTools();
   await pin(
     path.join(context.out, 'experiment.json'),
     { experiment: experiment.name, config },

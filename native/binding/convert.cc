@@ -80,6 +80,10 @@ engine::LoadOptions load_options(const Napi::Value& value) {
   options.dtype = text(from.Get("dtype"), "options.dtype");
   options.threads = static_cast<int>(integer(from.Get("threads"), "options.threads", 0, 4096));
   options.seed = static_cast<uint64_t>(integer(from.Get("seed"), "options.seed", 0, (int64_t{1} << 53) - 1));
+  if (const Napi::Value folder = from.Get("embeddingCache"); !folder.IsUndefined())
+    options.embedding_cache = text(folder, "options.embeddingCache");
+  if (const Napi::Value most = from.Get("embeddingCacheBytes"); !most.IsUndefined())
+    options.embedding_cache_bytes = integer(most, "options.embeddingCacheBytes", 0, (int64_t{1} << 53) - 1);
   return options;
 }
 

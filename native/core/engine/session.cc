@@ -119,18 +119,27 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t s
                                             " pixels a side; choose a multiple of " + std::to_string(patch) +
                                             ", at least " + std::to_string(2 * patch) + ".");
   }
-  model_->sam->image_encoder->pack();
+  const auto& own = model_->sam->config;
+  const auto config = side > 0 ? own.resized(side) : own;
+  // What training has changed in this process has no name yet.
+  const bool known = cache_ && model_->version == 0;
+  const auto key = known ? cache_->key_of(image, config.image_size) : "";
+  auto found = known ? cache_->find(key, model_->device) : std::nullopt;
+  if (!found) model_->sam->image_encoder->pack();
   c10::InferenceMode inference;
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
-  const auto& own = model_->sam->config;
-  const auto config = side > 0 ? own.resized(side) : own;
   const auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
   auto seen = std::make_shared<support::Seen>();
   seen->frame = sam::frame_of(image.height, image.width, config);
-  seen->features = model_->sam->image_encoder->forward(input, options, progress);
+  if (found) {
+    seen->features = std::move(*found);
+  } else {
+    seen->features = model_->sam->image_encoder->forward(input, options, progress);
+    if (known) cache_->keep(key, seen->features);
+  }
   // A copy in any case: a grey picture is contiguous as it is, and its memory is the caller's.
   seen->pixels = pixels.permute({2, 0, 1}).clone(at::MemoryFormat::Contiguous);
   if (model_->task_encoder) {
@@ -227,7 +236,10 @@ std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progre
   runtime::use_threads(options.threads);
   auto model = model::load_model(options, progress);
   if (model->baseline) return std::make_shared<BaselineSession>(std::move(model), options.threads);
-  return std::make_shared<SessionImpl>(std::move(model), options.threads);
+  std::optional<EmbeddingCache> cache;
+  if (!options.embedding_cache.empty())
+    cache.emplace(options.embedding_cache, options.embedding_cache_bytes, *model, options.adapter);
+  return std::make_shared<SessionImpl>(std::move(model), options.threads, std::move(cache));
 }
 
 }  // namespace gmiseg::engine

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "engine/embedding_cache.h"
 #include "engine/session.h"
 #include "io/json.h"
 #include "model/model.h"
@@ -38,8 +40,8 @@ io::Json checkpoint_json(const model::Model& model);
 
 class SessionImpl : public Session {
  public:
-  SessionImpl(std::shared_ptr<model::Model> model, int threads)
-      : model_(std::move(model)), threads_(threads) {}
+  SessionImpl(std::shared_ptr<model::Model> model, int threads, std::optional<EmbeddingCache> cache = {})
+      : model_(std::move(model)), threads_(threads), cache_(std::move(cache)) {}
 
   std::string info_json() const override;
   int64_t low_res_size() const override { return model_->sam->config.low_res(); }
@@ -70,6 +72,7 @@ class SessionImpl : public Session {
 
   std::shared_ptr<model::Model> model_;
   int threads_;
+  std::optional<EmbeddingCache> cache_;
 };
 
 // Over a baseline: pictures are its inputs, tasks by example all that it answers. Training and saving are as

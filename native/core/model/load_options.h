@@ -16,6 +16,8 @@ struct LoadOptions {
   std::string dtype = "float32";  // "float32" | "bfloat16"
   int threads = 0;                // intra-op threads, 0 = LibTorch's own choice
   uint64_t seed = 0;              // for random weights
+  std::string embedding_cache;    // folder for embeddings by content; empty = none are kept
+  int64_t embedding_cache_bytes = int64_t{4} << 30;  // that it may hold
 };
 
 }  // namespace gmiseg::model

@@ -1,5 +1,6 @@
 import { groupBy } from '../group-by.js';
 import { candidatesFor } from './candidates.js';
+import { ceiling } from './ceiling.js';
 import { crossPredict, diceOf, groupsOf } from './cross-predict.js';
 import { type PreparedExample, pixelsOf } from './example.js';
 import { evenly, firstParts, nativeExamples } from './fit.js';
@@ -30,6 +31,8 @@ export interface ChoiceContext {
   readonly hasTaskEncoder: boolean;
   /** Side of the encoder's input. */
   readonly imageSize: number;
+  /** Side of the masks that come of it, before they are drawn at the picture's pixels. */
+  readonly lowResSize: number;
   /** See inputSizes. */
   readonly sizes: readonly (number | undefined)[];
 }
@@ -45,6 +48,11 @@ const CHOICE_TILES = 64;
 const GOOD_ENOUGH = 0.9;
 /** Below this share of the picture a target covers so few cells of the encoder's grid that a closer look can pay. */
 const SMALL_TARGET = 0.03;
+/**
+ * Dice that a grid must be able to reach to be trusted without evidence. What is compact loses little on a coarse one,
+ * and where it lies is seen better there; what is thin is gone.
+ */
+const FINE_ENOUGH = 0.75;
 /** The mean of two engines that are further apart than this can hardly beat the better one. */
 const NEAR = 0.15;
 /**
@@ -56,7 +64,8 @@ const POOR = 0.7;
 /**
  * Decides how one label is segmented, by leave-one-out on the examples that show it. A later, more involved
  * candidate replaces an earlier one only where its mean Dice is better by more than `margin`. With a single source
- * nothing can be left out, and the first candidate that the settings allow is taken, on whole pictures.
+ * nothing can be left out: the first candidate that the settings allow is taken, of a learned one the first size at
+ * which the target can be shown at all.
  */
 export async function chooseRecipe(
   context: ChoiceContext,
@@ -79,9 +88,11 @@ export async function chooseRecipe(
   });
   const prior = recipeOf(view === 'auto' ? 'whole' : view, candidates[0] as FitOptions);
   const groups = limited(groupsOf(examples), MOST_GROUPS, CHOICE_PICTURES);
-  if (groups.length < 2 || (candidates.length === 1 && view !== 'auto')) {
-    return { recipe: withPartner(prior), trials: [] };
+  if (groups.length < 2) {
+    const { view: seen, first } = visible(context, examples, value, candidates, prior);
+    return { recipe: withPartner(recipeOf(seen, first)), trials: [] };
   }
+  if (candidates.length === 1 && view !== 'auto') return { recipe: withPartner(prior), trials: [] };
   const trials: Trial[] = [];
   const best = (): Trial => winner(trials);
   if (view === 'auto' || view === 'whole' || view === 'crop') {
@@ -136,6 +147,44 @@ export async function chooseRecipe(
   }
   const { recipe } = best();
   return { recipe: withPartner({ ...recipe, flips }), trials };
+}
+
+/**
+ * Without evidence: the first way of looking whose grid can show the target, sizes on whole pictures in the order of
+ * trust, then tiles; the one that shows it best where none can.
+ */
+function visible(
+  { settings, imageSize, lowResSize }: ChoiceContext,
+  examples: readonly PreparedExample[],
+  value: number,
+  candidates: readonly FitOptions[],
+  prior: Recipe,
+): Pick<Recipe, 'view' | 'first'> {
+  if (prior.first.engine !== 'learned' || examples.length === 0) return prior;
+  const learned = candidates.filter(
+    ({ engine, output }) => engine === 'learned' && output === prior.first.output,
+  );
+  const whole = learned.map((first) => ({ view: prior.view, first, across: 1 }));
+  const longest = Math.max(...examples.map(({ picture }) => Math.max(picture.width, picture.height)));
+  // Tiles are seen at the model's own size.
+  const tiled = learned
+    .filter(({ size }) => size === undefined && settings.view === 'auto')
+    .flatMap((first) =>
+      (['tiles-2', 'tiles-4'] as const).map((view) => ({ view, first, across: tilesAcross(view) })),
+    )
+    .filter(({ across }) => longest > (imageSize * across) / 2);
+  const shown = [...whole, ...tiled].map((way) => ({
+    ...way,
+    best: mean(
+      examples.map((each) =>
+        ceiling(each, value, (way.across * lowResSize * (way.first.size ?? imageSize)) / imageSize),
+      ),
+    ),
+  }));
+  return (
+    shown.find(({ best }) => best >= FINE_ENOUGH) ??
+    shown.reduce((held, next) => (next.best > held.best ? next : held))
+  );
 }
 
 /**

@@ -145,6 +145,7 @@ async function buildLabel(
     settings,
     hasTaskEncoder: (host.info.taskEncoder ?? null) !== null,
     imageSize: host.info.imageSize,
+    lowResSize: host.info.lowResSize,
     sizes: inputSizes(settings, host.info),
   };
   const choice = await chooseRecipe(context, showing, label.value);

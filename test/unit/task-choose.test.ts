@@ -3,6 +3,7 @@ import t from 'tap';
 import { GmisegError } from '../../lib/errors.js';
 import type { SegmenterInfo } from '../../lib/segmenter.js';
 import { candidatesFor, inputSizes, withEnsemble } from '../../lib/task/candidates.js';
+import { ceiling } from '../../lib/task/ceiling.js';
 import { chooseRecipe, margin, type Trial, winner } from '../../lib/task/choose.js';
 import { canonical, type PreparedExample } from '../../lib/task/example.js';
 import { firstParts, fitLabel, MOST_TILES } from '../../lib/task/fit.js';
@@ -46,6 +47,7 @@ async function choose(
     settings: taskSettings(options),
     hasTaskEncoder,
     imageSize,
+    lowResSize: imageSize / 2,
     sizes,
   };
   const choice = await chooseRecipe(context, examples, 1);
@@ -74,6 +76,36 @@ t.test('one example: the first candidate, on the whole picture, without a trial'
   t.equal(session.trials.length, 0);
   const plain = await choose(many(1, SMALL), () => 1, {}, { hasTaskEncoder: false });
   t.same(plain.choice.recipe.first, { engine: 'training-free', location: 0.5 });
+});
+
+t.test('one example of what is thin: a size, or tiles, that can show it', async (t) => {
+  const ring = (width: number): PreparedExample => {
+    const side = 200;
+    const mask = new Uint8Array(side * side);
+    for (let at = 0; at < mask.length; at++) {
+      const out = Math.hypot((at % side) - 100, Math.floor(at / side) - 100);
+      mask[at] = out >= 60 && out < 60 + width ? 1 : 0;
+    }
+    const image = { data: mask.map((each) => 255 * each), width: side, height: side, channels: 1 as const };
+    return makeExample({ name: 'e', source: 'e', group: 'e', axis: null, index: null }, image, mask, null);
+  };
+  t.equal(ceiling(ring(3), 1, 200), 1, 'a grid of the pixels themselves');
+  const ceilings = [100, 50, 25].map((grid) => ceiling(ring(3), 1, grid));
+  t.ok(ceilings[0]! > 0.9 && ceilings[0]! > ceilings[1]! && ceilings[1]! > ceilings[2]!, String(ceilings));
+  t.ok(ceilings[2]! < 0.6);
+  t.ok(ceiling(ring(30), 1, 25) > 0.9);
+  const ways: [number, TaskOptions, object][] = [
+    [30, {}, { view: 'whole', first: { size: 64 } }],
+    [4, {}, { view: 'whole', first: { size: undefined } }],
+    [1, {}, { view: 'tiles-2', first: { size: undefined } }],
+    [1, { view: 'whole' }, { view: 'whole', first: { size: undefined } }],
+    [1, { inputSize: 64 }, { view: 'whole', first: { size: 64 } }],
+  ];
+  for (const [width, options, want] of ways) {
+    const sizes = options.inputSize === undefined ? [64, undefined] : [64];
+    const { choice } = await choose([ring(width)], () => 1, options, { imageSize: 128, sizes });
+    t.match(choice.recipe, want, `${width} pixels wide, ${JSON.stringify(options)}`);
+  }
 });
 
 t.test('near equals: the one to trust first; a clear gain: the better one', async (t) => {

@@ -81,6 +81,8 @@ const choices = {
       partner: z.enum(PARTNERS).optional(),
       location: z.number().optional(),
       temperature: z.number().optional(),
+      inputSize: count.optional(),
+      cutoff: z.number().optional(),
       view: z.enum(['auto', ...VIEWS]).optional(),
       flips: z.boolean().optional(),
     })

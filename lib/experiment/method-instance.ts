@@ -46,7 +46,7 @@ export interface MethodInstance {
   readonly training: TrainingPlan | null;
   readonly task: Pick<
     TaskOptions,
-    'engine' | 'output' | 'partner' | 'view' | 'flips' | 'location' | 'temperature'
+    'engine' | 'output' | 'partner' | 'view' | 'flips' | 'location' | 'temperature' | 'inputSize' | 'cutoff'
   >;
   /** Whether it takes a box on the image itself in place of supports. */
   readonly takesBoxes: boolean;

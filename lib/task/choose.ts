@@ -55,10 +55,7 @@ const SMALL_TARGET = 0.03;
 const FINE_ENOUGH = 0.75;
 /** The mean of two engines that are further apart than this can hardly beat the better one. */
 const NEAR = 0.15;
-/**
- * Where the others do worse, the training-free engine beside a task encoder and the most similar example's mask are
- * worth their time.
- */
+/** Where the others do worse, the training-free engine beside a task encoder is worth its time. */
 const POOR = 0.7;
 
 /**
@@ -97,9 +94,11 @@ export async function chooseRecipe(
   const best = (): Trial => winner(trials);
   if (view === 'auto' || view === 'whole' || view === 'crop') {
     const [sooner, later] = inTwo(candidates);
-    trials.push(...(await tryFirstPass(context, groups, value, sooner, 'whole')));
-    if (settings.engine === 'auto' && mean([...best().dice.values()]) < POOR) {
-      trials.push(...(await tryFirstPass(context, groups, value, [...later, { engine: 'copy' }], 'whole')));
+    // Nobody should do worse than the mask of the most similar example.
+    const all: FitOptions[] = settings.engine === 'auto' ? [...sooner, { engine: 'copy' }] : sooner;
+    trials.push(...(await tryFirstPass(context, groups, value, all, 'whole')));
+    if (settings.engine === 'auto' && later.length > 0 && mean([...best().dice.values()]) < POOR) {
+      trials.push(...(await tryFirstPass(context, groups, value, later, 'whole')));
     }
   }
   if (view === 'tiles-2' || view === 'tiles-4') {

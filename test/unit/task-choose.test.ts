@@ -124,6 +124,7 @@ t.test('near equals: the one to trust first; a clear gain: the better one', asyn
       ['threshold', 'given'],
       ['threshold', 'stretched'],
       ['threshold', 'relative'],
+      ['copy', undefined],
     ],
   );
   const clear = await choose(many(6, SMALL), ({ engine }) => (engine === 'threshold' ? 0.99 : 0.8));
@@ -197,16 +198,23 @@ t.test('sizes: those that the model was trained at, or the one that is asked for
   t.same(inputSizes(taskSettings({}), { ...info, taskEncoder: null }), [undefined]);
 });
 
-t.test('the mask of the most similar example is tried only where all else is poor', async (t) => {
-  const poor = await choose(many(6, SMALL), ({ engine }) =>
-    engine === 'copy' ? 0.5 : engine === 'threshold' ? 0.1 : 0.3,
-  );
-  t.equal(poor.choice.recipe.first.engine, 'copy');
-  const fair = await choose(many(6, SMALL), ({ engine }) =>
-    engine === 'copy' ? 1 : engine === 'threshold' ? 0.1 : 0.75,
-  );
-  t.equal(fair.choice.recipe.first.engine, 'learned');
-});
+t.test(
+  'the mask of the most similar example is always tried, what is slow only where all else is poor',
+  async (t) => {
+    const told =
+      (copy: number, learned: number): FakeDice =>
+      ({ engine }) =>
+        engine === 'copy' ? copy : engine === 'threshold' ? 0.1 : engine === 'training-free' ? 0.2 : learned;
+    const better = await choose(many(6, SMALL), told(0.95, 0.8));
+    t.equal(better.choice.recipe.first.engine, 'copy');
+    const worse = await choose(many(6, SMALL), told(0.5, 0.8));
+    t.equal(worse.choice.recipe.first.engine, 'learned');
+    const tried = ({ session }: typeof worse): string[] =>
+      session.trials.flatMap(({ candidates }) => candidates.map(({ engine }) => engine));
+    t.notOk(tried(worse).includes('training-free'));
+    t.ok(tried(await choose(many(6, SMALL), told(0.1, 0.3))).includes('training-free'));
+  },
+);
 
 t.test('tiles: on large pictures, where whole ones do not do well already', async (t) => {
   const large = { width: 200, height: 160 };

@@ -112,10 +112,7 @@ export async function chooseRecipe(
     ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
   );
   if (view === 'auto' || view === 'whole') {
-    const pairs =
-      partner === 'auto'
-        ? [near('threshold', trials, seeing), near('copy', trials, seeing), nearSize(seeing)]
-        : [];
+    const pairs = partner === 'auto' ? [nearThreshold(trials, seeing), nearSize(seeing)] : [];
     for (const pair of pairs) {
       if (pair !== null) trials.push(await tryCostly(context, groups, value, pair));
     }
@@ -213,17 +210,12 @@ export function winner(trials: readonly Trial[]): Trial {
   });
 }
 
-/**
- * What has been learned together with a threshold, which knows greys alone, or with the most similar example's mask,
- * which knows places alone, where neither is far worse; null else.
- */
-function near(
-  engine: 'threshold' | 'copy',
-  trials: readonly Trial[],
-  seeing: readonly Trial[],
-): Recipe | null {
-  const plain = trials.filter(({ recipe }) => recipe.first.engine === engine);
-  return plain.length === 0 || seeing.length === 0 ? null : together(winner(seeing), winner(plain));
+/** What has been learned and the threshold together, where neither is far worse; null else. */
+function nearThreshold(trials: readonly Trial[], seeing: readonly Trial[]): Recipe | null {
+  const thresholds = trials.filter(({ recipe }) => recipe.first.engine === 'threshold');
+  if (thresholds.length === 0 || seeing.length === 0) return null;
+  const threshold = winner(thresholds);
+  return together(winner(seeing), threshold);
 }
 
 /** Two engines that answer together, the first one's view; null where they are too far apart. */

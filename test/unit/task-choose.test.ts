@@ -37,18 +37,9 @@ async function choose(
     hasTaskEncoder = true,
     imageSize = 64,
     sizes = [undefined],
-    copies = false,
-  }: {
-    hasTaskEncoder?: boolean;
-    imageSize?: number;
-    sizes?: (number | undefined)[];
-    /** Whether `dice` knows the mask of the most similar example; else it is worth nothing. */
-    copies?: boolean;
-  } = {},
+  }: { hasTaskEncoder?: boolean; imageSize?: number; sizes?: (number | undefined)[] } = {},
 ) {
-  const session = new FakeSession((fit, ...more) =>
-    fit.engine === 'copy' && !copies ? 0 : dice(fit, ...more),
-  );
+  const session = new FakeSession(dice);
   const gallery = new Gallery();
   const context = {
     work: session.work(),
@@ -214,20 +205,14 @@ t.test(
       (copy: number, learned: number): FakeDice =>
       ({ engine }) =>
         engine === 'copy' ? copy : engine === 'threshold' ? 0.1 : engine === 'training-free' ? 0.2 : learned;
-    const better = await choose(many(6, SMALL), told(0.95, 0.8), {}, { copies: true });
+    const better = await choose(many(6, SMALL), told(0.95, 0.8));
     t.equal(better.choice.recipe.first.engine, 'copy');
-    const worse = await choose(many(6, SMALL), told(0.5, 0.8), {}, { copies: true });
+    const worse = await choose(many(6, SMALL), told(0.5, 0.8));
     t.equal(worse.choice.recipe.first.engine, 'learned');
     const tried = ({ session }: typeof worse): string[] =>
       session.trials.flatMap(({ candidates }) => candidates.map(({ engine }) => engine));
     t.notOk(tried(worse).includes('training-free'));
-    const near = await choose(many(6, SMALL), told(0.75, 0.8), {}, { copies: true });
-    t.match(
-      near.choice.recipe,
-      { first: { engine: 'learned' }, partner: { engine: 'copy' } },
-      'both know something',
-    );
-    t.ok(tried(await choose(many(6, SMALL), told(0.1, 0.3), {}, { copies: true })).includes('training-free'));
+    t.ok(tried(await choose(many(6, SMALL), told(0.1, 0.3))).includes('training-free'));
   },
 );
 

@@ -112,8 +112,13 @@ export interface TrainOptions {
    */
   readonly average?: number;
   readonly dtype?: 'float32' | 'tf32' | 'bfloat16';
-  /** Trades time for memory. */
+  /** Recomputes the activations of all blocks of the encoder: trades time for memory. */
   readonly activationCheckpointing?: boolean;
+  /**
+   * Bytes that the process (on CUDA: its tensors) may take: a step is measured first, and as many blocks are recomputed
+   * as that needs. The training fails with ERR_OUT_OF_MEMORY where that is not enough. 0 (the default) = no limit.
+   */
+  readonly memory?: number;
 
   readonly focalWeight?: number;
   readonly diceWeight?: number;
@@ -224,6 +229,7 @@ const schema = z.strictObject({
   average: number,
   dtype: z.enum(['float32', 'tf32', 'bfloat16']).optional(),
   activationCheckpointing: z.boolean().optional(),
+  memory: count,
   focalWeight: number,
   diceWeight: number,
   iouWeight: number,

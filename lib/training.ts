@@ -49,6 +49,16 @@ export interface TrainSummary {
   readonly trainableParameters: number;
   readonly seconds: number;
   readonly feedWaitSeconds: number;
+  /** What was planned for TrainOptions.memory; null without it. */
+  readonly memory: {
+    readonly budgetBytes: number;
+    /** Weights, moments and the process itself. */
+    readonly heldBytes: number;
+    /** At a step's peak, what is held included. */
+    readonly expectedBytes: number;
+    /** Blocks of the encoder whose activations are computed twice. */
+    readonly recomputedBlocks: number;
+  } | null;
   /** The run folder and the last checkpoint in it. */
   readonly out: string;
   readonly file: string;

@@ -28,6 +28,26 @@ export function decimal(flag: string, low: number, high = Infinity): (text: stri
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = {
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KIB: 2 ** 10,
+  MIB: 2 ** 20,
+  GIB: 2 ** 30,
+};
+
+/** Makes a commander parser for a size with its unit: `8GiB`, `500 MB`. */
+export function size(flag: string): (text: string) => number {
+  return (text) => {
+    const [, number, unit] = /^\s*(\d+(?:\.\d+)?)\s*([KMG]i?B)\s*$/i.exec(text) ?? [];
+    const factor = UNITS[unit?.toUpperCase() ?? ''];
+    if (number === undefined || factor === undefined)
+      throw new UsageError(`${flag} ${text}: give a size with its unit, such as 8GiB or 500MB.`);
+    return Math.round(Number(number) * factor);
+  };
+}
+
 /** A click: pixel column, pixel row, 1 = inside (default), 0 = outside. */
 export interface PointArgument {
   x: number;

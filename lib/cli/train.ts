@@ -8,7 +8,7 @@ import type { AdapterOptions, TrainOptions } from '../train-options.js';
 import type { Training, TrainStep, TrainSummary } from '../training.js';
 import { type CommandContext, define } from './context.js';
 import { addRuntimeOptions, loadSegmenter, method, type RuntimeFlags } from './model-options.js';
-import { collect, decimal, integer } from './parsers.js';
+import { collect, decimal, integer, size } from './parsers.js';
 import { duration, type Progress } from './progress.js';
 import { type ModelSource, runBase } from './resolve-model.js';
 import { readRunConfig, writeRunSource } from './run-files.js';
@@ -35,6 +35,7 @@ interface TrainFlags extends RuntimeFlags {
   batch?: number;
   lr?: number;
   dtype?: 'float32' | 'tf32' | 'bfloat16';
+  memory?: number;
   seed?: number;
   set?: string[];
   tensorboard?: boolean;
@@ -90,6 +91,11 @@ export function registerTrain(program: Command, shell: Shell): void {
           '--dtype <type>',
           'of the arithmetic: float32, bfloat16, or on CUDA tf32 (default: float32)',
         ).choices(['float32', 'tf32', 'bfloat16']),
+      )
+      .option(
+        '--memory <size>',
+        'what the process may take, such as 8GiB: as many activations are recomputed as that needs',
+        size('--memory'),
       )
       .option('--seed <n>', 'seed of everything random (default: 0)', integer('--seed', 0))
       .option(
@@ -249,6 +255,7 @@ function given(flags: TrainFlags): Partial<TrainOptions> {
     ...(lr === undefined ? {} : { learningRate: lr }),
     ...(flags.dtype === undefined ? {} : { dtype: flags.dtype }),
     ...(seed === undefined ? {} : { seed }),
+    ...(flags.memory === undefined ? {} : { memory: flags.memory }),
     ...others(flags.set ?? []),
   };
 }

@@ -12,6 +12,7 @@ import {
   intensityWindow,
   labelNames,
   oneAxis,
+  size,
 } from '../../lib/cli/parsers.js';
 import { buildProgram } from '../../lib/cli/program.js';
 import { duration } from '../../lib/cli/progress.js';
@@ -56,6 +57,9 @@ t.test('points, boxes, axes, windows, labels', async (t) => {
     ],
   );
   t.throws(() => labelNames('0=background'), usage);
+  t.equal(size('--memory')('8GiB'), 8 * 2 ** 30);
+  t.equal(size('--memory')(' 1.5 mb '), 1.5e6);
+  for (const wrong of ['8', 'GiB', '-1GB', '8TB', '']) t.throws(() => size('--memory')(wrong), usage, wrong);
   t.equal(integer('--n', 0)('7'), 7);
   for (const wrong of ['7.5', '-1', 'x', '', '1e400']) t.throws(() => integer('--n', 0)(wrong), usage, wrong);
   t.throws(() => decimal('--n', 0, 1)('1.5'), { message: /--n 1.5: give a number from 0 to 1/ });

@@ -261,7 +261,7 @@ std::vector<Row> run_adapter(const std::string& folder, const std::string& kind,
     }
     sam::EncodeOptions options;
     options.bypass = bypass.get();
-    options.checkpoint = checkpoint;
+    options.recompute.assign(static_cast<size_t>(config.depth), checkpoint);
     const auto features = model->image_encoder->forward(input, options, progress);
     const auto encoded = model->prompt_encoder->forward(prompts_of(cases, ""), 1);
     const auto masks = model->mask_decoder->forward(features, model->prompt_encoder->dense_pe(), encoded,

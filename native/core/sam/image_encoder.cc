@@ -266,7 +266,7 @@ ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOpt
   const double count = static_cast<double>(blocks.size());
   for (size_t i = 0; i < blocks.size(); ++i) {
     progress.report("encode", static_cast<double>(i) / count);
-    if (options.checkpoint && at::GradMode::is_enabled()) {
+    if (i < options.recompute.size() && options.recompute[i] && at::GradMode::is_enabled()) {
       x = runtime::checkpoint([&block = blocks[i], bypass = options.bypass](
                                   const at::Tensor& y) { return block->forward(y, bypass); },
                               x);

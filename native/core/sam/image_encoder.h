@@ -89,8 +89,8 @@ struct ImageFeatures {
 
 struct EncodeOptions {
   QvBypass* bypass = nullptr;
-  // Recompute a block's activations in the backward pass instead of keeping them.
-  bool checkpoint = false;
+  // Of which blocks activations are recomputed in the backward pass instead of kept; empty = of none.
+  std::vector<bool> recompute;
   // Called with each block's output [B, H, W, D].
   std::function<void(int64_t block, const at::Tensor&)> on_block;
 };

@@ -13,7 +13,9 @@ void check_options(const TrainOptions& o, const baselines::Config& config) {
   if (o.has_adapter || !o.train.empty()) {
     refuse("A baseline trains as a whole; the training options 'adapter' and 'train' are for a SAM.");
   }
-  if (o.checkpointing) refuse("Baselines do not recompute activations; leave 'activationCheckpointing' out.");
+  if (o.checkpointing || o.memory > 0) {
+    refuse("Baselines do not recompute activations; leave 'activationCheckpointing' and 'memory' out.");
+  }
   const bool generalist = config.method == "cyclegan" && config.variant == "C3";
   if (config.method == "universeg" || config.method == "neuralizer") {
     if (!o.episodes) refuse(config.method + " learns to read examples: train it in episodes (--episodes).");

@@ -131,7 +131,7 @@ Batch Episodic::make_batch(int64_t number) const {
 sam::ImageFeatures Episodic::encode(const at::Tensor& images) {
   sam::EncodeOptions options;
   options.bypass = model_.adapter.get();
-  options.checkpoint = options_.checkpointing;
+  options.recompute = recompute_;
   return model_.sam->image_encoder->forward(images.to(model_.dtype), options, stop_);
 }
 

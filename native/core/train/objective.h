@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "io/safetensors.h"
@@ -31,8 +32,13 @@ class Objective {
   virtual Validation validate() = 0;
   // For the run's config.json.
   virtual io::Json tasks() const = 0;
+  // Of which blocks of the encoder activations are computed again instead of kept.
+  void recompute(std::vector<bool> blocks) { recompute_ = std::move(blocks); }
   // What a resumed run needs beside weights and optimiser, as views for saving and loading.
   virtual io::NamedTensors state() const { return {}; }
+
+ protected:
+  std::vector<bool> recompute_;
 };
 
 // model, options and stop must outlive the objective. iou_weight: of the squared error of the predicted IoU.

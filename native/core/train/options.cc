@@ -42,6 +42,7 @@ void visit(Options& o, Visitor&& v) {
   v("average", o.average, 0, 0.999999);
   v("dtype", o.dtype, 0, 0);
   v("activationCheckpointing", o.checkpointing, 0, 1);
+  v("memory", o.memory, 0, 1e15);
   v("focalWeight", o.focal_weight, 0, 1e6);
   v("diceWeight", o.dice_weight, 0, 1e6);
   v("iouWeight", o.iou_weight, -1, 1e6);
@@ -231,6 +232,8 @@ TrainOptions TrainOptions::from_json(const Json& json, const TrainOptions& defau
   }
   if (!one_of(o.dtype, {"float32", "tf32", "bfloat16"}))
     bad("dtype", "must be 'float32', 'tf32' or 'bfloat16'.");
+  if (o.checkpointing && o.memory > 0)
+    bad("memory", "decides which activations are recomputed; leave out 'activationCheckpointing'.");
   if (o.box_share + o.points_share + o.both_share <= 0) bad("boxShare", "and its two fellows are all 0.");
   return o;
 }

@@ -77,7 +77,9 @@ struct TrainOptions {
   double average = 0;                 // "average": decay of the running mean of the weights, which is what
                                       // validates and is written as the model; 0 = the last weights
   std::string dtype = "float32";      // "dtype": "float32" | "bfloat16" (autocast)
-  bool checkpointing = false;         // "activationCheckpointing"
+  bool checkpointing = false;         // "activationCheckpointing": of all blocks
+  int64_t memory = 0;                 // "memory": bytes that the process (on CUDA: the tensors) may take; as
+                                      // many blocks are recomputed as that needs; 0 = no limit
 
   double focal_weight = 1, dice_weight = 1;  // "focalWeight", "diceWeight"
   double iou_weight = -1;  // "iouWeight": squared error of the predicted IoU; default 0.1 if the

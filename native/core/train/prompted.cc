@@ -118,7 +118,7 @@ Losses Prompted::forward(const Batch& batch) {
   Losses out;
   sam::EncodeOptions options;
   options.bypass = model_.adapter.get();
-  options.checkpoint = options_.checkpointing;
+  options.recompute = recompute_;
   auto& sam = *model_.sam;
   const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
   const auto positions = sam.prompt_encoder->dense_pe();

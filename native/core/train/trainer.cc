@@ -20,6 +20,7 @@
 #include "train/average.h"
 #include "train/feed.h"
 #include "train/learner.h"
+#include "train/memory_plan.h"
 #include "train/objective.h"
 #include "train/run_folder.h"
 
@@ -37,8 +38,8 @@ double seconds_since(Clock::time_point start) {
 }
 
 // Options that may change on resume: they do not touch the weights.
-constexpr const char* kFreeOptions[] = {
-    "maxMinutes", "keepCheckpoints", "checkpointEvery", "exportEvery", "reportEvery", "feedThreads", "data"};
+constexpr const char* kFreeOptions[] = {"maxMinutes",  "keepCheckpoints", "checkpointEvery", "exportEvery",
+                                        "reportEvery", "feedThreads",     "memory",          "data"};
 
 double learning_rate(const TrainOptions& o, int64_t step) {
   if (step < o.warmup) return o.learning_rate * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
@@ -77,6 +78,7 @@ class Trainer {
   void export_weights(const std::string& name);
   void report(const io::Json& json);
   int64_t feed_threads() const;
+  void plan();
 
   model::Model& model_;
   const TrainOptions options_;
@@ -91,6 +93,7 @@ class Trainer {
   int64_t step_ = 0, bad_steps_ = 0, report_every_ = 1;
   double best_ = -1, last_dice_ = -1, recent_loss_ = 0;
   int64_t best_step_ = 0;
+  std::optional<MemoryPlan> memory_;
   std::vector<StepRecord> unread_;
 };
 
@@ -115,6 +118,29 @@ int64_t Trainer::feed_threads() const {
   if (options_.feed_threads > 0) return options_.feed_threads;
   const auto cores = static_cast<int64_t>(std::thread::hardware_concurrency());
   return model_.device.is_cuda() ? std::clamp<int64_t>(cores - 2, 1, kMostFeedThreads) : 1;
+}
+
+// What is kept for the backward pass. Planned on the batch that the run goes on with.
+void Trainer::plan() {
+  if (options_.checkpointing) {
+    objective_->recompute(std::vector<bool>(static_cast<size_t>(model_.sam->config.depth), true));
+  }
+  if (options_.memory == 0) return;
+  int64_t weights = 0;
+  for (const auto& [name, p] : optimizer_->parameters()) weights += static_cast<int64_t>(p.nbytes());
+  // Two moments, whose pages are touched by the first step; on a GPU the weights and their mean as well.
+  int64_t held = 2 * weights;
+  if (!model_.device.is_cpu()) {
+    held += average_ ? weights : 0;
+    for (const auto& p : model_.sam->parameters()) held += static_cast<int64_t>(p.nbytes());
+  }
+  auto batch = objective_->make_batch(step_ * options_.accumulate);
+  batch.each([&](at::Tensor& tensor) { tensor = tensor.to(model_.device); });
+  {
+    runtime::Autocast autocast(model_.device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
+    memory_ = plan_memory(model_, *objective_, batch, options_.memory, held);
+  }
+  optimizer_->zero_grad();
 }
 
 void Trainer::report(const io::Json& json) {
@@ -306,6 +332,7 @@ std::string Trainer::run() {
   config.set("tasks", objective_->tasks());
   folder_.write_config(config);
 
+  if (step_ < options_.steps) plan();
   bool stopped = false;
   double waited = 0;
   int64_t saved = options_.resume ? step_ : -1;
@@ -356,6 +383,7 @@ std::string Trainer::run() {
   summary.set("trainableParameters", trainable);
   summary.set("seconds", seconds_since(start));
   summary.set("feedWaitSeconds", waited);
+  summary.set("memory", memory_ ? memory_->to_json(options_.memory) : io::Json());
   summary.set("out", options_.out);
   summary.set("file", folder_.file(name + ".safetensors"));
   return summary.dump();

@@ -1,0 +1,132 @@
+#include "runtime/buffer_reuse.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+#include <c10/core/impl/alloc_cpu.h>
+
+#include <algorithm>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+namespace gmiseg::runtime {
+
+namespace {
+
+// Below, the heap itself keeps what is freed. Of sizes, so that blocks fit more than one kind of tensor.
+constexpr size_t kSmallest = size_t{1} << 20, kStep = size_t{1} << 18;
+
+class Pool : public c10::Allocator {
+ public:
+  static Pool& get() {
+    // Never destroyed: tensors outlive everything.
+    static Pool* const pool = [] {
+      auto* made = new Pool(c10::GetCPUAllocator());
+      c10::SetCPUAllocator(made, /*priority=*/1);
+      return made;
+    }();
+    return *pool;
+  }
+
+  c10::DataPtr allocate(size_t size) override {
+    if (size < kSmallest) return below_->allocate(size);
+    const auto [block, own] = take((size + kStep - 1) / kStep * kStep);
+    if (block == nullptr) return below_->allocate(size);
+    report(block, static_cast<int64_t>(own));
+    return {block, block, &Pool::give, c10::Device(c10::kCPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return &Pool::give; }
+  void copy_data(void* to, const void* from, size_t size) const override {
+    default_copy_data(to, from, size);
+  }
+
+  void open(int64_t most_bytes) {
+    const std::lock_guard lock(mutex_);
+    ++open_;
+    most_ = std::max(most_, static_cast<size_t>(most_bytes));
+  }
+  void close() {
+    std::list<Idle> idle;
+    {
+      const std::lock_guard lock(mutex_);
+      if (--open_ > 0) return;
+      idle.swap(idle_);
+      idle_bytes_ = most_ = 0;
+    }
+    for (const auto& each : idle) c10::free_cpu(each.block);
+  }
+
+ private:
+  struct Idle {
+    void* block;
+    size_t size;
+  };
+
+  explicit Pool(c10::Allocator* below) : below_(below), give_below_(below->raw_deleter()) {}
+
+  static void report(void* block, int64_t size) {
+    if (c10::memoryProfilingEnabled())
+      c10::reportMemoryUsageToProfiler(block, size, 0, 0, c10::Device(c10::kCPU));
+  }
+
+  // An idle block of that size or a little more, or a new one; null while nobody asked for reuse.
+  Idle take(size_t wanted) {
+    const std::lock_guard lock(mutex_);
+    if (open_ == 0) return {nullptr, 0};
+    auto best = idle_.end();
+    for (auto each = idle_.begin(); each != idle_.end(); ++each) {
+      if (each->size < wanted || each->size > wanted + wanted / 4) continue;
+      if (best == idle_.end() || each->size < best->size) best = each;
+    }
+    Idle out{nullptr, wanted};
+    if (best != idle_.end()) {
+      out = *best;
+      idle_bytes_ -= out.size;
+      idle_.erase(best);
+    } else {
+      out.block = c10::alloc_cpu(wanted);
+    }
+    lent_.emplace(out.block, out.size);
+    return out;
+  }
+
+  static void give(void* block) {
+    auto& self = get();
+    std::list<Idle> gone;
+    bool ours = false;
+    {
+      const std::lock_guard lock(self.mutex_);
+      const auto found = self.lent_.find(block);
+      ours = found != self.lent_.end();
+      if (ours) {
+        const size_t size = found->second;
+        self.lent_.erase(found);
+        report(block, -static_cast<int64_t>(size));
+        self.idle_.push_back({block, size});
+        self.idle_bytes_ += size;
+        // The oldest go first: what has just been freed is asked for next, and is still in the caches.
+        while (!self.idle_.empty() && (self.open_ == 0 || self.idle_bytes_ > self.most_)) {
+          self.idle_bytes_ -= self.idle_.front().size;
+          gone.splice(gone.end(), self.idle_, self.idle_.begin());
+        }
+      }
+    }
+    for (const auto& each : gone) c10::free_cpu(each.block);
+    if (!ours) self.give_below_(block);
+  }
+
+  c10::Allocator* const below_;
+  const c10::DeleterFnPtr give_below_;
+  std::mutex mutex_;
+  int64_t open_ = 0;
+  size_t most_ = 0, idle_bytes_ = 0;
+  std::list<Idle> idle_;
+  std::unordered_map<void*, size_t> lent_;
+};
+
+}  // namespace
+
+BufferReuse::BufferReuse(int64_t most_bytes) { Pool::get().open(most_bytes); }
+BufferReuse::~BufferReuse() { Pool::get().close(); }
+
+}  // namespace gmiseg::runtime

@@ -40,32 +40,31 @@ void Feed::run() {
     if (stop_ || started_ >= options_.end) return;
     const int64_t number = started_++;
     lock.unlock();
-    Batch batch;
-    std::exception_ptr error;
+    Made made;
     try {
-      batch = make_(number);
-      if (options_.pin) batch.each([](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
+      made.batch = make_(number);
+      if (options_.pin) made.batch.each([](at::Tensor& tensor) { tensor = tensor.pin_memory(); });
     } catch (...) {
-      error = std::current_exception();
+      made.error = std::current_exception();
     }
+    const bool failed = made.error != nullptr;
     lock.lock();
-    if (error) {
-      errors_.emplace(number, error);
-    } else {
-      ready_.emplace(number, std::move(batch));
-    }
+    made_.emplace(number, std::move(made));
     changed_.notify_all();
-    if (error) return;
+    if (failed) return;
   }
 }
 
 Batch Feed::next() {
   const auto before = std::chrono::steady_clock::now();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return ready_.contains(taken_) || errors_.contains(taken_); });
+  changed_.wait(lock, [this] { return made_.contains(taken_); });
   waited_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - before).count();
-  if (const auto error = errors_.find(taken_); error != errors_.end()) std::rethrow_exception(error->second);
-  auto batch = std::move(ready_.extract(taken_).mapped());
+  const auto found = made_.find(taken_);
+  // It stays: whoever asks again hears the same.
+  if (found->second.error) std::rethrow_exception(found->second.error);
+  auto batch = std::move(found->second.batch);
+  made_.erase(found);
   ++taken_;
   changed_.notify_all();
   return batch;

@@ -34,6 +34,11 @@ class Feed {
   double waited() const { return waited_; }
 
  private:
+  // A batch, or what went wrong while it was made.
+  struct Made {
+    Batch batch;
+    std::exception_ptr error;
+  };
   // Batches that lie ready beside those being made.
   static constexpr int64_t kAhead = 4;
   void run();
@@ -45,8 +50,7 @@ class Feed {
   double waited_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::map<int64_t, Batch> ready_;
-  std::map<int64_t, std::exception_ptr> errors_;
+  std::map<int64_t, Made> made_;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };

@@ -76,7 +76,7 @@ struct TrainOptions {
   double clip = 1.0;                  // "clipNorm": of the whole gradient; 0 = never
   double average = 0;                 // "average": decay of the running mean of the weights, which is what
                                       // validates and is written as the model; 0 = the last weights
-  std::string dtype = "float32";      // "dtype": "float32" | "bfloat16" (autocast)
+  std::string dtype = "float32";      // "dtype": "float32" | "tf32" (CUDA) | "bfloat16" (autocast)
   bool checkpointing = false;         // "activationCheckpointing": of all blocks
   int64_t memory = 0;                 // "memory": bytes that the process (on CUDA: the tensors) may take; as
                                       // many blocks are recomputed as that needs; 0 = no limit

@@ -133,7 +133,9 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t s
   c10::InferenceMode inference;
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
-  const auto input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
+  at::Tensor input;  // where somebody looks at it
+  if (!found || model_->task_encoder)
+    input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
   auto seen = std::make_shared<support::Seen>();

@@ -3,7 +3,7 @@ import { GmisegError } from '../errors.js';
 import type { ExperimentConfig } from './config.js';
 import { DataSets } from './data-sets.js';
 import { type Experiment, instancesOf, type Setup, unique } from './experiment.js';
-import { needsTraining, type TrainingPlan } from './method-instance.js';
+import { type MethodInstance, needsTraining, type TrainingPlan } from './method-instance.js';
 import { OpenMethods } from './open-method.js';
 import { pin } from './pins.js';
 import { chartTools } from './report/chart.js';
@@ -72,25 +72,10 @@ export async function runExperiment(
   );
   const data = new DataSets(context, config);
   const methods = new OpenMethods(context, config.dtype);
-  const ofShard = <T>(list: readonly T[]): T[] =>
-    list.filter((_, at) => at % shard.count === shard.index - 1);
   try {
     if (trainOnly) {
-      const shared = instances.filter(needsTraining).filter(({ training }) => !training.perTask);
-      const own = ofShard(shared);
-      await data.prepare(own.flatMap(({ training }) => training.data));
-      for (const instance of own)
-        await context.until(`the training ${instance.id}`, () => ensureTrained(context, data, instance));
-      const records = await Promise.all(shared.map(({ training }) => readTraining(context, training)));
-      const left = records.filter((record) => record === null).length;
-      return {
-        experiment: experiment.name,
-        out: context.out,
-        units: shared.length,
-        done: own.length,
-        left,
-        report: null,
-      };
+      const counts = await trainShared(instances, { context, data, shard });
+      return { experiment: experiment.name, out: context.out, ...counts, report: null };
     }
     await data.prepare();
     const setup: Setup = {
@@ -100,7 +85,7 @@ export async function runExperiment(
       held: data.tasks(config.held),
     };
     const units = unique(experiment.units(setup));
-    const done = reportOnly ? 0 : await work(ofShard(units), { context, config, data, methods });
+    const done = reportOnly ? 0 : await work(ofShard(units, shard), { context, config, data, methods });
     await methods.close();
     const results = await collect(context, units);
     const left = units.length - results.all.length;
@@ -119,6 +104,25 @@ export async function runExperiment(
     await methods.close();
     await data.close();
   }
+}
+
+function ofShard<T>(list: readonly T[], { index, count }: Shard): T[] {
+  return list.filter((_, at) => at % count === index - 1);
+}
+
+/** The trainings that tasks share, those of one shard. */
+async function trainShared(
+  instances: readonly MethodInstance[],
+  { context, data, shard }: { context: RunContext; data: DataSets; shard: Shard },
+): Promise<Pick<ExperimentSummary, 'units' | 'done' | 'left'>> {
+  const shared = instances.filter(needsTraining).filter(({ training }) => !training.perTask);
+  const own = ofShard(shared, shard);
+  await data.prepare(own.flatMap(({ training }) => training.data));
+  for (const instance of own)
+    await context.until(`the training ${instance.id}`, () => ensureTrained(context, data, instance));
+  const records = await Promise.all(shared.map(({ training }) => readTraining(context, training)));
+  const left = records.filter((record) => record === null).length;
+  return { units: shared.length, done: own.length, left };
 }
 
 interface Workshop {

@@ -8,13 +8,13 @@
 set -euo pipefail
 out=$1 steps=${2:-5200}
 root=$(cd "$(dirname "$0")/.." && pwd)
+source "$root/scripts/lib/pretraining.sh"
 model=${3:-$root/models/default/model.safetensors}
 export OMP_WAIT_POLICY=passive
 # What a step needs changes with its sizes.
 export PYTORCH_CUDA_ALLOC_CONF=${PYTORCH_CUDA_ALLOC_CONF:-expandable_segments:True}
 exec node "$root/dist/cli/main.js" train --device cuda --out "$out" --resume --checkpoint "$model" \
-  --adapter-kind none --train all --episodes --image-size 128 --seed "${SEED:-41}" --steps "$steps" --batch 16 \
-  --lr 6e-4 --dtype tf32 --set queries=4 --set supports=[1,2,4,8] --set target=soft --set noise=0.05 \
-  --set weightDecay=0.05 --set schedule=constant-linear --set average=0.998 --set warmupSteps=200 \
-  --set imageSizes=[64,64,128,128,128,128,256,256,256,256] --set validateSamples=64 --set validateEvery=1000 \
-  --set checkpointEvery=1000 --set exportEvery=1000
+  --adapter-kind none --train all "${pretraining[@]}" --image-size 128 --seed "${SEED:-41}" --steps "$steps" \
+  --batch 16 --lr 6e-4 --dtype tf32 --set schedule=constant-linear --set warmupSteps=200 \
+  --set imageSizes=[64,64,128,128,128,128,256,256,256,256] --set validateEvery=1000 --set checkpointEvery=1000 \
+  --set exportEvery=1000

@@ -9,12 +9,11 @@ set -euo pipefail
 data=$1 out=$2 coarse=${3:-4000} mixed=${4:-20000}
 root=$(cd "$(dirname "$0")/.." && pwd)
 source "$root/scripts/lib/cardiac-stores.sh"
+source "$root/scripts/lib/pretraining.sh"
 cardiac_stores "$data" "$out"
 
-common=(--episodes --data "$out/acdc" "$out/la2018" --resume --dtype "${DTYPE:-float32}"
-  --set syntheticShare=1 --set queries=4 --set supports=[1,2,4,8] --set target=soft --set noise=0.05
-  --set weightDecay=0.05 --set schedule=constant --set average=0.998
-  --set validateSamples=64 --set validateEvery=500 --set checkpointEvery=250)
+common=("${pretraining[@]}" --data "$out/acdc" "$out/la2018" --resume --dtype "${DTYPE:-float32}"
+  --set syntheticShare=1 --set schedule=constant --set validateEvery=500 --set checkpointEvery=250)
 
 gmiseg train "${common[@]}" --out "$out/coarse" --config small --image-size 64 --seed 1 --steps "$coarse" --batch 4 \
   --lr 1e-3 --set warmupSteps=200 --set exportEvery=2000

@@ -1,6 +1,7 @@
 #include "sam/layers.h"
 
 #include <ATen/Functions.h>
+#include <ATen/autocast_mode.h>
 #include <torch/types.h>
 
 #include <cmath>
@@ -18,10 +19,19 @@ at::Tensor LinearImpl::forward(const at::Tensor& x) {
   return packed_.defined() ? packed_linear(x, packed_, bias) : at::linear(x, weight, bias);
 }
 at::Tensor LinearImpl::forward_gelu(const at::Tensor& x) {
-  return packed_.defined() ? packed_linear_gelu(x, packed_, bias) : at::gelu(at::linear(x, weight, bias));
+  if (packed_.defined()) return packed_linear_gelu(x, packed_, bias);
+  auto y = at::linear(x, weight, bias);
+  // Memory that is new costs more than the function itself.
+  return at::GradMode::is_enabled() ? at::gelu(y) : at::gelu_(y);
 }
 at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
-  return packed_.defined() ? packed_linear_add(x, packed_, bias, other) : other + at::linear(x, weight, bias);
+  if (packed_.defined()) return packed_linear_add(x, packed_, bias, other);
+  if (at::GradMode::is_enabled() || !x.is_cpu() || at::autocast::is_autocast_enabled(at::kCPU))
+    return other + at::linear(x, weight, bias);
+  // The product adds up where the sum is wanted.
+  auto y = (other + bias).contiguous();
+  y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight.t());
+  return y;
 }
 void LinearImpl::pack() {
   if (packed_.defined() || !can_pack(weight)) return;

@@ -17,7 +17,7 @@ class LinearImpl : public torch::nn::Module {
  public:
   LinearImpl(int64_t in, int64_t out);
   at::Tensor forward(const at::Tensor& x);  // [..., in] -> [..., out]
-  // gelu(forward(x)), and forward(x) + other: one pass where the weight is packed.
+  // gelu(forward(x)), and forward(x) + other: without further memory where nothing is learned.
   at::Tensor forward_gelu(const at::Tensor& x);
   at::Tensor forward_add(const at::Tensor& x, const at::Tensor& other);
 

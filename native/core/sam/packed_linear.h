@@ -6,7 +6,7 @@
 
 namespace gmiseg::sam {
 
-// Whether this LibTorch and the tensor (CPU, float32 or bfloat16) allow it.
+// Whether this LibTorch and the tensor (CPU, float32 or bfloat16) allow it, and the processor gains by it.
 bool can_pack(const at::Tensor& weight);
 // [out, in] -> the same in oneDNN's own layout; to_dense() leads back, bit for bit.
 at::Tensor pack_linear(const at::Tensor& weight);

@@ -52,6 +52,7 @@ const CONFIGS: Record<string, Partial<ModelConfig>> = {
   'windows larger than the grid': { image_size: 128, window_size: 14 },
   'more keys than one block, odd sides': { image_size: 560, window_size: 3 },
   'wide heads': { image_size: 192, num_heads: 1, window_size: 4 },
+  'narrow heads': { image_size: 192, num_heads: 8, window_size: 4 },
 };
 
 for (const [name, change] of Object.entries(CONFIGS)) {

@@ -9,14 +9,11 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <vector>
 
-// One build runs on every x86-64: the loops below are compiled for each level and chosen at load time.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GMISEG_FOR_EACH_LEVEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define GMISEG_FOR_EACH_LEVEL
-#endif
+#include "sam/cpu_levels.h"
+#include "sam/panel_product.h"
 
 namespace gmiseg::sam {
 
@@ -25,24 +22,39 @@ namespace {
 namespace blas = at::native::cpublas;
 
 constexpr int64_t kLanes = 16;
-constexpr int64_t kQueries = 64;  // of a block
-constexpr int64_t kKeys = 512;    // about as many keys at a time: a block of scores stays in the second cache
 
 int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
-// exp of x <= 0, relative error below 2e-7; flushed to 0 under -87.
-inline float quick_exp(float x) {
-  x = std::max(x, -87.0F);
-  const float n = std::nearbyint(x * 1.44269504088896341F);
-  const float r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
-  float p = 1.9875691500e-4F;
-  p = p * r + 1.3981999507e-3F;
+// Said by vectors, as compilers do not see by themselves that these loops can be. Longer ones than AVX2 has
+// would be taken apart into single numbers.
+constexpr int64_t kWide = 8;
+using Lanes = float __attribute__((vector_size(kWide * sizeof(float))));
+using Whole = int32_t __attribute__((vector_size(kWide * sizeof(int32_t))));
+
+[[gnu::always_inline]] inline void load(Lanes& to, const float* from) {
+  std::memcpy(&to, from, sizeof(Lanes));
+}
+[[gnu::always_inline]] inline void store(float* to, const Lanes& from) {
+  std::memcpy(to, &from, sizeof(Lanes));
+}
+[[gnu::always_inline]] inline void raise(Lanes& x, const Lanes& to) { x = x < to ? to : x; }
+
+// x = exp(x), x <= 0, relative error below 2e-7; flushed to 0 under -87.
+[[gnu::always_inline]] inline void quick_exp(Lanes& x) {
+  constexpr float kRounding = 12582912.0F;  // 1.5 * 2^23: adding and subtracting it rounds to whole numbers
+  raise(x, Lanes{} - 87.0F);
+  const Lanes n = (x * 1.44269504088896341F + kRounding) - kRounding;
+  const Lanes r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
+  Lanes p = r * 1.9875691500e-4F + 1.3981999507e-3F;
   p = p * r + 8.3334519073e-3F;
   p = p * r + 4.1665795894e-2F;
   p = p * r + 1.6666665459e-1F;
   p = p * r + 5.0000001201e-1F;
   p = p * r * r + r + 1.0F;
-  return std::bit_cast<float>(std::bit_cast<int32_t>(p) + (static_cast<int32_t>(n) << 23));
+  Whole bits;
+  std::memcpy(&bits, &p, sizeof(bits));
+  bits += __builtin_convertvector(n, Whole) << 23;
+  std::memcpy(&x, &bits, sizeof(bits));
 }
 
 // Scores of one query over `rows` grid rows of `width` keys: scores * scale + bias, then the running softmax.
@@ -53,35 +65,37 @@ float soften(const float* scores, const float* bias_h, const float* bias_w, int6
              float scale, float* logits, float* weights, float* highest, float* sum) {
   // Whole lanes: what runs over a row's end is overwritten by the next row.
   for (int64_t row = 0; row < rows; ++row) {
-    const float up = bias_h[row];
-    const float* from = scores + row * width;
-    float* to = logits + row * width;
-    for (int64_t c = 0; c < width; c += kLanes) {
-#pragma GCC unroll 16
-      for (int64_t lane = 0; lane < kLanes; ++lane)
-        to[c + lane] = from[c + lane] * scale + (up + bias_w[c + lane]);
+    for (int64_t c = 0; c < width; c += kWide) {
+      Lanes x, bias;
+      load(x, scores + row * width + c);
+      load(bias, bias_w + c);
+      store(logits + row * width + c, x * scale + (bias + bias_h[row]));
     }
   }
   const int64_t count = rows * width, padded = round_up(count, kLanes);
-  for (int64_t i = count; i < padded; ++i) logits[i] = -std::numeric_limits<float>::infinity();
-  float best[kLanes], total[kLanes] = {};
-  std::fill(best, best + kLanes, *highest);
-  for (int64_t i = 0; i < padded; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) best[lane] = std::max(best[lane], logits[i + lane]);
+  std::fill(logits + count, logits + padded, -std::numeric_limits<float>::infinity());
+  Lanes best = Lanes{} + *highest, x;
+  for (int64_t i = 0; i < padded; i += kWide) {
+    load(x, logits + i);
+    raise(best, x);
   }
-  const float now = *std::max_element(best, best + kLanes);
-  for (int64_t i = 0; i < padded; i += kLanes) {
-    for (int64_t lane = 0; lane < kLanes; ++lane) {
-      const float w = quick_exp(logits[i + lane] - now);
-      weights[i + lane] = w;
-      total[lane] += w;
-    }
+  float now = best[0];
+  for (int64_t lane = 1; lane < kWide; ++lane) now = std::max(now, best[lane]);
+  Lanes total{};
+  for (int64_t i = 0; i < padded; i += kWide) {
+    load(x, logits + i);
+    x -= now;
+    quick_exp(x);
+    total += x;
+    store(weights + i, x);
   }
   // The padding's weights of e^-87 count for nothing, but the products must not see them.
-  for (int64_t i = count; i < padded; ++i) weights[i] = 0;
-  const float shrink = *highest == -std::numeric_limits<float>::infinity() ? 0 : quick_exp(*highest - now);
+  std::fill(weights + count, weights + padded, 0.0F);
+  x = Lanes{} + (*highest - now);
+  quick_exp(x);
+  const float shrink = *highest == -std::numeric_limits<float>::infinity() ? 0 : x[0];
   float all = 0;
-  for (int64_t lane = 0; lane < kLanes; ++lane) all += total[lane];
+  for (int64_t lane = 0; lane < kWide; ++lane) all += total[lane];
   *sum = *sum * shrink + all;
   *highest = now;
   return shrink;
@@ -106,29 +120,47 @@ void scale_to_float(const float* x, int64_t n, float by, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = x[i] * by;
 }
 
-// How the right-hand sides of products lie in memory: float32 row by row, bfloat16 in pairs of rows.
+void write(const float* x, int64_t n, float by, float* out) { scale_to_float(x, n, by, out); }
+void write(const float* x, int64_t n, float by, at::BFloat16* out) {
+  scale_to_bfloat16(x, n, by, reinterpret_cast<uint16_t*>(out));
+}
+
+// The three ways of multiplying. Each says how the right-hand side of a product, `rows` x `columns`, lies in
+// memory; columns are rounded up to whole lanes. A part of it begins at the place of its first entry. A block
+// of scores, kQueries by about kKeys, stays in the second cache.
+
+// LibTorch's kernels for AVX-512: float32 row by row, bfloat16 in pairs of rows.
 template <typename T>
-struct Layout;
-template <>
-struct Layout<float> {
-  static constexpr int64_t kRows = 1;
-  static int64_t at(int64_t k, int64_t n, int64_t ld) { return k * ld + n; }
-  static void write(const float* x, int64_t n, float by, float* out) { scale_to_float(x, n, by, out); }
-};
-template <>
-struct Layout<at::BFloat16> {
-  static constexpr int64_t kRows = 2;
-  static int64_t at(int64_t k, int64_t n, int64_t ld) { return (k / 2 * ld + n) * 2 + k % 2; }
-  static void write(const float* x, int64_t n, float by, at::BFloat16* out) {
-    scale_to_bfloat16(x, n, by, reinterpret_cast<uint16_t*>(out));
+struct Brgemm {
+  using Value = T;
+  static constexpr bool kPairs = sizeof(T) == 2;
+  static constexpr int64_t kQueries = 64, kKeys = 512;
+  static constexpr int64_t kTogether = kPairs ? 2 : 1;  // a part begins at a multiple of so many keys
+  static int64_t at(int64_t k, int64_t n, int64_t, int64_t columns) {
+    return kPairs ? (k / 2 * columns + n) * 2 + k % 2 : k * columns + n;
   }
+  static void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t,
+                      int64_t columns, float* c, int64_t ldc, bool add) {
+    blas::brgemm(m, n, k, lda, columns, ldc, add, a, b, c, kPairs);
+  }
+  static void release() { blas::brgemm_release(kPairs); }
 };
 
-template <typename T>
-void product(int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, float* c,
-             int64_t ldc, bool add) {
-  blas::brgemm(m, n, k, lda, ldb, ldc, add, a, b, c, Layout<T>::kRows == 2);
-}
+// Ours, for AVX2.
+struct Panels {
+  using Value = float;
+  static constexpr int64_t kQueries = 12 * kPanelRows, kKeys = 256;
+  static constexpr int64_t kTogether = kPanel;
+  static_assert(kPanel == kLanes);
+  static int64_t at(int64_t k, int64_t n, int64_t rows, int64_t) {
+    return (n / kPanel * rows + k) * kPanel + n % kPanel;
+  }
+  static void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
+                      int64_t rows, int64_t, float* c, int64_t ldc, bool add) {
+    panel_product(m, n, k, a, lda, b, rows * kPanel, c, ldc, add);
+  }
+  static void release() {}
+};
 
 // Sizes of a call.
 struct Shape {
@@ -144,51 +176,58 @@ int64_t table_ld(int64_t n) { return round_up(2 * n - 1, kLanes); }
 
 // [2 n - 1, d] -> its rows in reverse as columns: entry (c, j) belongs to the offset n - 1 - j of query to
 // key.
-template <typename T>
-std::vector<T> reversed(const at::Tensor& table, int64_t ld) {
+template <typename Products>
+auto reversed(const at::Tensor& table, int64_t ld) {
+  using T = typename Products::Value;
   const auto values = table.contiguous();
   const T* from = values.const_data_ptr<T>();
   const int64_t rows = table.size(0), d = table.size(1);
   std::vector<T> out(static_cast<size_t>(ld * d), T(0.0F));
   for (int64_t j = 0; j < rows; ++j) {
     for (int64_t c = 0; c < d; ++c)
-      out[static_cast<size_t>(Layout<T>::at(c, j, ld))] = from[(rows - 1 - j) * d + c];
+      out[static_cast<size_t>(Products::at(c, j, d, ld))] = from[(rows - 1 - j) * d + c];
   }
   return out;
 }
 
 // One thread's buffers.
-template <typename T>
+template <typename Products>
 struct Scratch {
+  using T = typename Products::Value;
   explicit Scratch(const Shape& s)
       : key_ld(round_up(s.keys(), kLanes)),
+        value_rows(round_up(s.keys(), 2)),
+        value_ld(round_up(s.d, kLanes)),
         block_rows(rows_of(s)),
         score_ld(round_up(block_rows * s.window_w, kLanes) + kLanes),
         keys(size(key_ld * s.d)),
-        values(size(round_up(s.keys(), 2) * s.d)),
-        queries(size(kQueries * s.d)),
-        weights(size(kQueries * score_ld)),
-        scores(size(kQueries * score_ld)),
+        values(size(value_rows * value_ld)),
+        queries(size(Products::kQueries * s.d)),
+        weights(size(Products::kQueries * score_ld)),
+        scores(size(Products::kQueries * score_ld)),
         logits(size(score_ld + kLanes)),
-        soft(size(std::max(score_ld + kLanes, kQueries))),
-        sums(size(kQueries * s.d)),
-        bias_h(size(kQueries * table_ld(s.window_h) + kLanes)),
-        bias_w(size(kQueries * table_ld(s.window_w) + kLanes)) {}
+        soft(size(std::max(score_ld + kLanes, Products::kQueries))),
+        sums(size(Products::kQueries * value_ld)),
+        bias_h(size(Products::kQueries * table_ld(s.window_h) + kLanes)),
+        bias_w(size(Products::kQueries * table_ld(s.window_w) + kLanes)) {}
   static size_t size(int64_t n) { return static_cast<size_t>(n); }
-  // Grid rows of keys at a time. Pairs of keys stay together.
+  // Grid rows of keys at a time.
   static int64_t rows_of(const Shape& s) {
-    const int64_t rows = std::max<int64_t>(1, kKeys / s.window_w);
-    if (rows >= s.window_h) return s.window_h;
-    return s.window_w % 2 == 0 ? rows : round_up(rows, 2);
+    const int64_t step = Products::kTogether / std::gcd(s.window_w, Products::kTogether);
+    const int64_t rows = round_up(std::max<int64_t>(1, Products::kKeys / s.window_w), step);
+    return std::min(rows, s.window_h);
   }
 
-  const int64_t key_ld, block_rows, score_ld;
+  const int64_t key_ld, value_rows, value_ld, block_rows, score_ld;
   std::vector<T> keys, values, queries, weights;
   std::vector<float> scores, logits, soft, sums, bias_h, bias_w;
 };
 
-template <typename T>
+template <typename Products>
 class Kernel {
+  using T = typename Products::Value;
+  static constexpr int64_t kQueries = Products::kQueries;
+
  public:
   Kernel(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
          const at::Tensor& table_w, const Shape& shape, at::Tensor& out)
@@ -199,12 +238,12 @@ class Kernel {
         to_(out.mutable_data_ptr<T>()),
         ld_h_(table_ld(shape.window_h)),
         ld_w_(table_ld(shape.window_w)),
-        table_h_(reversed<T>(table_h, ld_h_)),
-        table_w_(reversed<T>(table_w, ld_w_)),
+        table_h_(reversed<Products>(table_h, ld_h_)),
+        table_w_(reversed<Products>(table_w, ld_w_)),
         scale_(1.0F / std::sqrt(static_cast<float>(shape.d))) {}
 
   // One head of one window.
-  void run(int64_t unit, Scratch<T>& own) const {
+  void run(int64_t unit, Scratch<Products>& own) const {
     const auto& s = shape_;
     const int64_t head = unit % s.heads, place = unit / s.heads;
     const int64_t column = place % s.across * s.window_w, row = place / s.across % s.down * s.window_h;
@@ -230,8 +269,8 @@ class Kernel {
       }
       answer(own, block);
       for (size_t i = 0; i < block.size(); ++i) {
-        Layout<T>::write(own.sums.data() + static_cast<int64_t>(i) * s.d, s.d, 1 / own.soft[i],
-                         to_ + token(block[i].first, block[i].second) * dim + head * s.d);
+        write(own.sums.data() + static_cast<int64_t>(i) * own.value_ld, s.d, 1 / own.soft[i],
+              to_ + token(block[i].first, block[i].second) * dim + head * s.d);
       }
       block.clear();
     };
@@ -246,43 +285,47 @@ class Kernel {
 
  private:
   template <typename Part>
-  void pack(Scratch<T>& own, const Part& part) const {
+  void pack(Scratch<Products>& own, const Part& part) const {
     const auto& s = shape_;
     for (int64_t y = 0, t = 0; y < s.window_h; ++y) {
       for (int64_t x = 0; x < s.window_w; ++x, ++t) {
         const T *k = part(y, x, 1), *v = part(y, x, 2);
-        for (int64_t c = 0; c < s.d; ++c) own.keys[index(Layout<T>::at(c, t, own.key_ld))] = k[c];
-        for (int64_t c = 0; c < s.d; ++c) own.values[index(Layout<T>::at(t, c, s.d))] = v[c];
+        for (int64_t c = 0; c < s.d; ++c) own.keys[index(Products::at(c, t, s.d, own.key_ld))] = k[c];
+        for (int64_t c = 0; c < s.d; ++c)
+          own.values[index(Products::at(t, c, own.value_rows, own.value_ld))] = v[c];
       }
     }
   }
 
   // own.queries -> own.sums, not yet divided by what is left in own.soft: each query's sum of weights.
-  void answer(Scratch<T>& own, const std::vector<std::pair<int64_t, int64_t>>& block) const {
+  void answer(Scratch<Products>& own, const std::vector<std::pair<int64_t, int64_t>>& block) const {
     const auto& s = shape_;
     const auto m = static_cast<int64_t>(block.size());
-    product(m, ld_h_, s.d, own.queries.data(), s.d, table_h_.data(), ld_h_, own.bias_h.data(), ld_h_, false);
-    product(m, ld_w_, s.d, own.queries.data(), s.d, table_w_.data(), ld_w_, own.bias_w.data(), ld_w_, false);
+    Products::product(m, ld_h_, s.d, own.queries.data(), s.d, table_h_.data(), s.d, ld_h_, own.bias_h.data(),
+                      ld_h_, false);
+    Products::product(m, ld_w_, s.d, own.queries.data(), s.d, table_w_.data(), s.d, ld_w_, own.bias_w.data(),
+                      ld_w_, false);
     float highest[kQueries], sum[kQueries] = {};
     std::fill(highest, highest + m, -std::numeric_limits<float>::infinity());
     for (int64_t row = 0; row < s.window_h; row += own.block_rows) {
       const int64_t rows = std::min(own.block_rows, s.window_h - row), count = rows * s.window_w,
                     first = row * s.window_w;
-      // Keys are columns: a block of them starts further right, in pairs of rows as in single ones.
-      product(m, count, s.d, own.queries.data(), s.d, own.keys.data() + first * Layout<T>::kRows, own.key_ld,
-              own.scores.data(), own.score_ld, false);
+      Products::product(m, count, s.d, own.queries.data(), s.d,
+                        own.keys.data() + Products::at(0, first, s.d, own.key_ld), s.d, own.key_ld,
+                        own.scores.data(), own.score_ld, false);
       for (int64_t i = 0; i < m; ++i) {
         const auto [y, x] = block[index(i)];
         const float shrink = soften(own.scores.data() + i * own.score_ld,
                                     own.bias_h.data() + i * ld_h_ + (s.window_h - 1 - y) + row,
                                     own.bias_w.data() + i * ld_w_ + (s.window_w - 1 - x), rows, s.window_w,
                                     scale_, own.logits.data(), own.soft.data(), highest + i, sum + i);
-        if (row > 0) scale_row(own.sums.data() + i * s.d, s.d, shrink);
-        Layout<T>::write(own.soft.data(), round_up(count, kLanes), 1, own.weights.data() + i * own.score_ld);
+        if (row > 0) scale_row(own.sums.data() + i * own.value_ld, s.d, shrink);
+        write(own.soft.data(), round_up(count, kLanes), 1, own.weights.data() + i * own.score_ld);
       }
       // An odd last key has a partner of zeros, in the weights and in the values.
-      product(m, s.d, round_up(count, Layout<T>::kRows), own.weights.data(), own.score_ld,
-              own.values.data() + first * s.d, s.d, own.sums.data(), s.d, row > 0);
+      Products::product(m, s.d, round_up(count, Brgemm<T>::kTogether), own.weights.data(), own.score_ld,
+                        own.values.data() + Products::at(first, 0, own.value_rows, own.value_ld),
+                        own.value_rows, own.value_ld, own.sums.data(), own.value_ld, row > 0);
     }
     std::copy(sum, sum + m, own.soft.data());
   }
@@ -299,27 +342,32 @@ class Kernel {
   const float scale_;
 };
 
-template <typename T>
+template <typename Products>
 void run_all(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
              const at::Tensor& table_w, const Shape& shape, at::Tensor& out) {
-  const Kernel<T> kernel(qkv, padding, table_h, table_w, shape, out);
+  const Kernel<Products> kernel(qkv, padding, table_h, table_w, shape, out);
   at::parallel_for(0, qkv.size(0) * shape.down * shape.across * shape.heads, 1,
                    [&](int64_t begin, int64_t end) {
-                     Scratch<T> own(shape);
+                     Scratch<Products> own(shape);
                      for (int64_t unit = begin; unit < end; ++unit) kernel.run(unit, own);
-                     blas::brgemm_release(Layout<T>::kRows == 2);
+                     Products::release();
                    });
 }
+
+#if defined(__x86_64__)
+bool has_brgemm(at::ScalarType dtype) {
+  __builtin_cpu_init();
+  if (dtype == at::kFloat) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+  return dtype == at::kBFloat16 && __builtin_cpu_supports("avx512bf16");
+}
+#else
+bool has_brgemm(at::ScalarType) { return false; }
+#endif
 
 }  // namespace
 
 bool has_fused_attention(at::ScalarType dtype) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (dtype == at::kFloat) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
-  if (dtype == at::kBFloat16) return __builtin_cpu_supports("avx512bf16");
-#endif
-  return false;
+  return has_brgemm(dtype) || (dtype == at::kFloat && has_panel_product());
 }
 
 at::Tensor fused_attention(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
@@ -334,10 +382,12 @@ at::Tensor fused_attention(const at::Tensor& qkv, const at::Tensor& padding, con
     with(qkv, padding.to(qkv.scalar_type()).contiguous(), table_h.to(qkv.scalar_type()),
          table_w.to(qkv.scalar_type()), shape, out);
   };
-  if (qkv.scalar_type() == at::kFloat) {
-    run(run_all<float>);
+  if (qkv.scalar_type() == at::kBFloat16) {
+    run(run_all<Brgemm<at::BFloat16>>);
+  } else if (has_brgemm(at::kFloat)) {
+    run(run_all<Brgemm<float>>);
   } else {
-    run(run_all<at::BFloat16>);
+    run(run_all<Panels>);
   }
   return out;
 }

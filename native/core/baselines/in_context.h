@@ -16,10 +16,11 @@ class InContext : public Network {
   // target [B, C, H, W], contexts [B, N, C', H, W] as the published networks take them; their output, with
   // gradients.
   at::Tensor forward(const at::Tensor& target, const at::Tensor& contexts);
-  // The same for one target and contexts [N, C', H, W], of which `at_once` are in memory together: what
-  // they say at a level is summed up over all, and said anew for the next level.
-  at::Tensor forward_in_parts(const at::Tensor& target, const at::Tensor& contexts, int64_t at_once,
-                              const Progress& progress);
+  // The same for one target and contexts [N, C', H, W], worked on `together` at a time. Of the first `kept`
+  // what they have come to is kept from level to level; the others' is found anew for each, so that memory
+  // does not grow with N.
+  at::Tensor forward_in_parts(const at::Tensor& target, const at::Tensor& contexts, int64_t together,
+                              int64_t kept, const Progress& progress);
 
   // Logits [B, 1, S, S] for pictures [B, 1, S, S] from supports and masks [B, N, 1, S, S], with gradients.
   at::Tensor logits(const at::Tensor& images, const at::Tensor& supports, const at::Tensor& masks);
@@ -55,11 +56,12 @@ class InContext : public Network {
 
  private:
   struct Walk {
-    at::Tensor x;                   // input of the level
+    at::Tensor x;                   // output of the level before, halved in the encoder
     std::vector<at::Tensor> skips;  // of the encoder
   };
-  // From a level's output to the next level's input.
-  void move(Side side, int64_t level, Walk& walk, const at::Tensor& output);
+  // Makes walk.x the level's input, and takes its output in.
+  void enter(Side side, int64_t level, Walk& walk);
+  void leave(int64_t level, Walk& walk, const at::Tensor& output);
 };
 
 }  // namespace gmiseg::baselines

@@ -335,11 +335,14 @@ std::vector<Row> run_resize(const std::string& folder) {
 void compare_in_context(baselines::InContext& network, const at::Tensor& target, const at::Tensor& contexts,
                         const at::Tensor& want, Report& report, const Progress& progress) {
   report.values("output", network.forward(target, contexts), want);
-  for (const int64_t at_once : {1, 2}) {
+  for (const auto& [together, kept] : {std::pair<int64_t, int64_t>{1, 0}, {2, 0}, {1, 2}, {2, 2}, {2, 64}}) {
     std::vector<at::Tensor> singles;
     for (int64_t i = 0; i < target.size(0); ++i)
-      singles.push_back(network.forward_in_parts(target.slice(0, i, i + 1), contexts[i], at_once, progress));
-    report.values("output, " + std::to_string(at_once) + " contexts at once", at::cat(singles), want);
+      singles.push_back(
+          network.forward_in_parts(target.slice(0, i, i + 1), contexts[i], together, kept, progress));
+    report.values(
+        "output, contexts by " + std::to_string(together) + ", " + std::to_string(kept) + " of them kept",
+        at::cat(singles), want);
   }
   report.values("output, contexts in reverse", network.forward(target, contexts.flip({1})), want);
   report.values("output, all contexts twice", network.forward(target, at::cat({contexts, contexts}, 1)),

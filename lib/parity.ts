@@ -19,6 +19,7 @@ export const QUICK_SUITES = [
   'sam-tiny',
   'lora',
   'pooled',
+  'attention',
   'losses',
   'resize',
   'universeg',

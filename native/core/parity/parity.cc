@@ -17,6 +17,8 @@
 #include "io/checkpoint.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "parity/attention.h"
+#include "parity/report.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "sam/resize.h"
@@ -31,10 +33,6 @@ namespace {
 
 using Tensors = std::map<std::string, at::Tensor>;
 
-// Tolerances of the fixtures' README: embeddings and logits relative to the
-// reference's scale, masks by the share of unequal pixels, gradients relative.
-constexpr double kValues = 2e-4, kMasks = 1e-3, kGradients = 1e-3;
-
 Tensors load(const std::string& path, c10::Device device) {
   Tensors out;
   for (auto& [name, tensor] : io::read_safetensors(path).tensors) out.emplace(name, tensor.to(device));
@@ -46,48 +44,6 @@ std::string read_text(const std::string& path) {
   if (!file) throw Error(ErrorCode::kInvalidArg, "The reference file " + path + " is not there.");
   return {std::istreambuf_iterator<char>(file), {}};
 }
-
-class Report {
- public:
-  void values(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    const auto b = want.to(at::kCPU, at::kDouble);
-    const double scale = b.numel() > 0 ? b.abs().max().item<double>() : 0;
-    add(name, "values", difference(name, got, want), scale, kValues * std::max(1.0, scale));
-  }
-  void gradient(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    const double scale = std::max(1e-12, want.to(at::kCPU, at::kDouble).abs().max().item<double>());
-    add(name, "gradient", difference(name, got, want) / scale, scale, kGradients);
-  }
-  void masks(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    same_shape(name, got, want);
-    add(name, "masks", got.ne(0).ne(want.ne(0)).to(at::kDouble).mean().item<double>(), 1, kMasks);
-  }
-  void grey_levels(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    const auto off = (got.to(at::kInt) - want.to(at::kInt)).abs();
-    add(name, "grey levels", off.max().item<double>(), 255, 1);
-    add(name + " (share not exact)", "grey levels", off.ne(0).to(at::kDouble).mean().item<double>(), 1, 0.01);
-  }
-  std::vector<Row> rows;
-
- private:
-  static void same_shape(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    if (got.sizes() == want.sizes()) return;
-    throw Error(ErrorCode::kShape,
-                "The reference value '" + name + "' has another shape than what was computed.");
-  }
-  static double difference(const std::string& name, const at::Tensor& got, const at::Tensor& want) {
-    same_shape(name, got, want);
-    if (want.numel() == 0) return 0;
-    return (got.detach().to(at::kCPU, at::kDouble) - want.to(at::kCPU, at::kDouble))
-        .abs()
-        .max()
-        .item<double>();
-  }
-  void add(const std::string& name, const std::string& kind, double diff, double scale, double tolerance) {
-    // NaN passes no comparison, as it should.
-    rows.push_back({name, kind, diff, scale, tolerance, diff <= tolerance});
-  }
-};
 
 void fill(torch::nn::Module& module, const Tensors& weights, const std::string& prefix = {}) {
   torch::NoGradGuard no_grad;
@@ -423,6 +379,7 @@ std::vector<Row> run(const std::string& folder, const std::string& suite, const 
   const auto device = runtime::resolve_device(device_name);
   if (suite == "sam-tiny") return run_sam(folder + "/sam-tiny", device, progress);
   if (suite == "lora" || suite == "pooled") return run_adapter(folder + "/sam-tiny", suite, device, progress);
+  if (suite == "attention") return attention_rows(device);
   if (suite == "losses") return run_losses(folder, device);
   if (suite == "resize") return run_resize(folder);
   if (suite == "universeg") return run_universeg(folder + "/universeg-small", device, progress);
@@ -432,7 +389,8 @@ std::vector<Row> run(const std::string& folder, const std::string& suite, const 
   throw Error(
       ErrorCode::kInvalidArg,
       "There is no parity suite '" + suite +
-          "'. Use sam-tiny, lora, pooled, losses, resize, universeg, neuralizer, sam-vit_b or sam-vit_l.");
+          "'. Use sam-tiny, lora, pooled, attention, losses, resize, universeg, neuralizer, sam-vit_b or "
+          "sam-vit_l.");
 }
 
 }  // namespace gmiseg::parity

@@ -19,10 +19,9 @@ struct Row {
   bool pass = false;
 };
 
-// suite: "sam-tiny" | "lora" | "pooled" | "losses" | "resize" | "universeg" | "neuralizer" | "sam-vit_b" |
-// "sam-vit_l".
-// `folder` holds the fixtures. device: as of load options. Throws Error(kInvalidArg) for other suites,
-// Error(kDeviceUnavailable).
+// suite: "sam-tiny" | "lora" | "pooled" | "attention" | "losses" | "resize" | "universeg" | "neuralizer" |
+// "sam-vit_b" | "sam-vit_l". `folder` holds the fixtures. device: as of load options. Throws
+// Error(kInvalidArg) for other suites, Error(kDeviceUnavailable).
 std::vector<Row> run(const std::string& folder, const std::string& suite, const std::string& device,
                      const Progress& progress);
 

@@ -12,7 +12,9 @@
 #include <numeric>
 #include <vector>
 
+#include "sam/attention_grid.h"
 #include "sam/cpu_levels.h"
+#include "sam/lanes.h"
 #include "sam/panel_product.h"
 
 namespace gmiseg::sam {
@@ -20,42 +22,6 @@ namespace gmiseg::sam {
 namespace {
 
 namespace blas = at::native::cpublas;
-
-constexpr int64_t kLanes = 16;
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
-
-// Said by vectors, as compilers do not see by themselves that these loops can be. Longer ones than AVX2 has
-// would be taken apart into single numbers.
-constexpr int64_t kWide = 8;
-using Lanes = float __attribute__((vector_size(kWide * sizeof(float))));
-using Whole = int32_t __attribute__((vector_size(kWide * sizeof(int32_t))));
-
-[[gnu::always_inline]] inline void load(Lanes& to, const float* from) {
-  std::memcpy(&to, from, sizeof(Lanes));
-}
-[[gnu::always_inline]] inline void store(float* to, const Lanes& from) {
-  std::memcpy(to, &from, sizeof(Lanes));
-}
-[[gnu::always_inline]] inline void raise(Lanes& x, const Lanes& to) { x = x < to ? to : x; }
-
-// x = exp(x), x <= 0, relative error below 2e-7; flushed to 0 under -87.
-[[gnu::always_inline]] inline void quick_exp(Lanes& x) {
-  constexpr float kRounding = 12582912.0F;  // 1.5 * 2^23: adding and subtracting it rounds to whole numbers
-  raise(x, Lanes{} - 87.0F);
-  const Lanes n = (x * 1.44269504088896341F + kRounding) - kRounding;
-  const Lanes r = (x - n * 0.693359375F) + n * 2.12194440e-4F;
-  Lanes p = r * 1.9875691500e-4F + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * r * r + r + 1.0F;
-  Whole bits;
-  std::memcpy(&bits, &p, sizeof(bits));
-  bits += __builtin_convertvector(n, Whole) << 23;
-  std::memcpy(&x, &bits, sizeof(bits));
-}
 
 // Scores of one query over `rows` grid rows of `width` keys: scores * scale + bias, then the running softmax.
 // `logits` has room for rows * width rounded up, and kLanes more; `weights` for as many without the last
@@ -157,22 +123,10 @@ struct Panels {
   }
   static void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
                       int64_t rows, int64_t, float* c, int64_t ldc, bool add) {
-    panel_product(m, n, k, a, lda, b, rows * kPanel, c, ldc, add);
+    panel_product(m, n, k, {a, lda, 1}, b, rows * kPanel, c, ldc, add);
   }
   static void release() {}
 };
-
-// Sizes of a call.
-struct Shape {
-  int64_t height, width;  // the grid
-  int64_t window_h, window_w;
-  int64_t down, across;  // windows
-  int64_t heads, d;
-  int64_t keys() const { return window_h * window_w; }
-};
-
-// Columns that the table of n tokens a side takes.
-int64_t table_ld(int64_t n) { return round_up(2 * n - 1, kLanes); }
 
 // [2 n - 1, d] -> its rows in reverse as columns: entry (c, j) belongs to the offset n - 1 - j of query to
 // key.
@@ -194,7 +148,7 @@ auto reversed(const at::Tensor& table, int64_t ld) {
 template <typename Products>
 struct Scratch {
   using T = typename Products::Value;
-  explicit Scratch(const Shape& s)
+  explicit Scratch(const AttentionGrid& s)
       : key_ld(round_up(s.keys(), kLanes)),
         value_rows(round_up(s.keys(), 2)),
         value_ld(round_up(s.d, kLanes)),
@@ -207,12 +161,13 @@ struct Scratch {
         scores(size(Products::kQueries * score_ld)),
         logits(size(score_ld + kLanes)),
         soft(size(std::max(score_ld + kLanes, Products::kQueries))),
+        highest(size(Products::kQueries)),
         sums(size(Products::kQueries * value_ld)),
-        bias_h(size(Products::kQueries * table_ld(s.window_h) + kLanes)),
-        bias_w(size(Products::kQueries * table_ld(s.window_w) + kLanes)) {}
+        bias_h(size(Products::kQueries * AttentionGrid::table_ld(s.window_h) + kLanes)),
+        bias_w(size(Products::kQueries * AttentionGrid::table_ld(s.window_w) + kLanes)) {}
   static size_t size(int64_t n) { return static_cast<size_t>(n); }
   // Grid rows of keys at a time.
-  static int64_t rows_of(const Shape& s) {
+  static int64_t rows_of(const AttentionGrid& s) {
     const int64_t step = Products::kTogether / std::gcd(s.window_w, Products::kTogether);
     const int64_t rows = round_up(std::max<int64_t>(1, Products::kKeys / s.window_w), step);
     return std::min(rows, s.window_h);
@@ -220,7 +175,7 @@ struct Scratch {
 
   const int64_t key_ld, value_rows, value_ld, block_rows, score_ld;
   std::vector<T> keys, values, queries, weights;
-  std::vector<float> scores, logits, soft, sums, bias_h, bias_w;
+  std::vector<float> scores, logits, soft, highest, sums, bias_h, bias_w;
 };
 
 template <typename Products>
@@ -230,52 +185,44 @@ class Kernel {
 
  public:
   Kernel(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
-         const at::Tensor& table_w, const Shape& shape, at::Tensor& out)
+         const at::Tensor& table_w, const AttentionGrid& shape, FusedAttention& out)
       : shape_(shape),
         from_(qkv.const_data_ptr<T>()),
         padding_(padding),
         pad_(padding_.const_data_ptr<T>()),
-        to_(out.mutable_data_ptr<T>()),
-        ld_h_(table_ld(shape.window_h)),
-        ld_w_(table_ld(shape.window_w)),
+        to_(out.out.mutable_data_ptr<T>()),
+        log_sums_(out.log_sums.defined() ? out.log_sums.mutable_data_ptr<float>() : nullptr),
+        ld_h_(AttentionGrid::table_ld(shape.window_h)),
+        ld_w_(AttentionGrid::table_ld(shape.window_w)),
         table_h_(reversed<Products>(table_h, ld_h_)),
         table_w_(reversed<Products>(table_w, ld_w_)),
         scale_(1.0F / std::sqrt(static_cast<float>(shape.d))) {}
 
-  // One head of one window.
-  void run(int64_t unit, Scratch<Products>& own) const {
-    const auto& s = shape_;
-    const int64_t head = unit % s.heads, place = unit / s.heads;
-    const int64_t column = place % s.across * s.window_w, row = place / s.across % s.down * s.window_h;
-    const int64_t batch = place / (s.across * s.down);
-    const int64_t rows = std::min(s.window_h, s.height - row),
-                  columns = std::min(s.window_w, s.width - column);
-    const int64_t dim = s.heads * s.d;
-    const auto token = [&](int64_t y, int64_t x) {
-      return ((batch * s.height + row + y) * s.width + column + x);
-    };
-    const auto part = [&](int64_t y, int64_t x, int64_t which) {
-      const int64_t channel = which * dim + head * s.d;
-      return y < rows && x < columns ? from_ + token(y, x) * 3 * dim + channel : pad_ + channel;
-    };
-    pack(own, part);
+  void run(int64_t index_of_unit, Scratch<Products>& own) const {
+    const AttentionUnit unit(shape_, index_of_unit);
+    const int64_t d = shape_.d;
+    pack(own, unit);
     // Blocks of real queries, window row by window row.
     std::vector<std::pair<int64_t, int64_t>> block;
     const auto flush = [&] {
       if (block.empty()) return;
       for (size_t i = 0; i < block.size(); ++i) {
-        std::memcpy(own.queries.data() + static_cast<int64_t>(i) * s.d,
-                    part(block[i].first, block[i].second, 0), sizeof(T) * static_cast<size_t>(s.d));
+        const auto [y, x] = block[i];
+        std::memcpy(own.queries.data() + static_cast<int64_t>(i) * d, from_ + unit.in_qkv(y, x, 0),
+                    sizeof(T) * static_cast<size_t>(d));
       }
       answer(own, block);
       for (size_t i = 0; i < block.size(); ++i) {
-        write(own.sums.data() + static_cast<int64_t>(i) * own.value_ld, s.d, 1 / own.soft[i],
-              to_ + token(block[i].first, block[i].second) * dim + head * s.d);
+        const auto [y, x] = block[i];
+        write(own.sums.data() + static_cast<int64_t>(i) * own.value_ld, d, 1 / own.soft[i],
+              to_ + unit.in_heads(y, x));
+        if (log_sums_ != nullptr)
+          log_sums_[unit.token(y, x) * shape_.heads + unit.head] = own.highest[i] + std::log(own.soft[i]);
       }
       block.clear();
     };
-    for (int64_t y = 0; y < rows; ++y) {
-      for (int64_t x = 0; x < columns; ++x) {
+    for (int64_t y = 0; y < unit.rows; ++y) {
+      for (int64_t x = 0; x < unit.columns; ++x) {
         block.emplace_back(y, x);
         if (static_cast<int64_t>(block.size()) == kQueries) flush();
       }
@@ -284,20 +231,22 @@ class Kernel {
   }
 
  private:
-  template <typename Part>
-  void pack(Scratch<Products>& own, const Part& part) const {
-    const auto& s = shape_;
-    for (int64_t y = 0, t = 0; y < s.window_h; ++y) {
-      for (int64_t x = 0; x < s.window_w; ++x, ++t) {
-        const T *k = part(y, x, 1), *v = part(y, x, 2);
-        for (int64_t c = 0; c < s.d; ++c) own.keys[index(Products::at(c, t, s.d, own.key_ld))] = k[c];
-        for (int64_t c = 0; c < s.d; ++c)
+  void pack(Scratch<Products>& own, const AttentionUnit& unit) const {
+    const int64_t d = shape_.d;
+    for (int64_t y = 0, t = 0; y < shape_.window_h; ++y) {
+      for (int64_t x = 0; x < shape_.window_w; ++x, ++t) {
+        const bool real = unit.real(y, x);
+        const T* k = real ? from_ + unit.in_qkv(y, x, 1) : pad_ + unit.channel(1);
+        const T* v = real ? from_ + unit.in_qkv(y, x, 2) : pad_ + unit.channel(2);
+        for (int64_t c = 0; c < d; ++c) own.keys[index(Products::at(c, t, d, own.key_ld))] = k[c];
+        for (int64_t c = 0; c < d; ++c)
           own.values[index(Products::at(t, c, own.value_rows, own.value_ld))] = v[c];
       }
     }
   }
 
-  // own.queries -> own.sums, not yet divided by what is left in own.soft: each query's sum of weights.
+  // own.queries -> own.sums, not yet divided by what is left in own.soft: each query's sum of weights, the
+  // highest score taken out.
   void answer(Scratch<Products>& own, const std::vector<std::pair<int64_t, int64_t>>& block) const {
     const auto& s = shape_;
     const auto m = static_cast<int64_t>(block.size());
@@ -305,8 +254,8 @@ class Kernel {
                       ld_h_, false);
     Products::product(m, ld_w_, s.d, own.queries.data(), s.d, table_w_.data(), s.d, ld_w_, own.bias_w.data(),
                       ld_w_, false);
-    float highest[kQueries], sum[kQueries] = {};
-    std::fill(highest, highest + m, -std::numeric_limits<float>::infinity());
+    float sum[kQueries] = {};
+    std::fill_n(own.highest.data(), m, -std::numeric_limits<float>::infinity());
     for (int64_t row = 0; row < s.window_h; row += own.block_rows) {
       const int64_t rows = std::min(own.block_rows, s.window_h - row), count = rows * s.window_w,
                     first = row * s.window_w;
@@ -315,10 +264,10 @@ class Kernel {
                         own.scores.data(), own.score_ld, false);
       for (int64_t i = 0; i < m; ++i) {
         const auto [y, x] = block[index(i)];
-        const float shrink = soften(own.scores.data() + i * own.score_ld,
-                                    own.bias_h.data() + i * ld_h_ + (s.window_h - 1 - y) + row,
-                                    own.bias_w.data() + i * ld_w_ + (s.window_w - 1 - x), rows, s.window_w,
-                                    scale_, own.logits.data(), own.soft.data(), highest + i, sum + i);
+        const float shrink = soften(
+            own.scores.data() + i * own.score_ld, own.bias_h.data() + i * ld_h_ + (s.window_h - 1 - y) + row,
+            own.bias_w.data() + i * ld_w_ + (s.window_w - 1 - x), rows, s.window_w, scale_, own.logits.data(),
+            own.soft.data(), own.highest.data() + i, sum + i);
         if (row > 0) scale_row(own.sums.data() + i * own.value_ld, s.d, shrink);
         write(own.soft.data(), round_up(count, kLanes), 1, own.weights.data() + i * own.score_ld);
       }
@@ -332,11 +281,12 @@ class Kernel {
 
   static size_t index(int64_t i) { return static_cast<size_t>(i); }
 
-  const Shape shape_;
+  const AttentionGrid& shape_;
   const T* from_;
   const at::Tensor padding_;
   const T* pad_;
   T* to_;
+  float* log_sums_;
   const int64_t ld_h_, ld_w_;
   const std::vector<T> table_h_, table_w_;
   const float scale_;
@@ -344,14 +294,13 @@ class Kernel {
 
 template <typename Products>
 void run_all(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
-             const at::Tensor& table_w, const Shape& shape, at::Tensor& out) {
+             const at::Tensor& table_w, const AttentionGrid& shape, FusedAttention& out) {
   const Kernel<Products> kernel(qkv, padding, table_h, table_w, shape, out);
-  at::parallel_for(0, qkv.size(0) * shape.down * shape.across * shape.heads, 1,
-                   [&](int64_t begin, int64_t end) {
-                     Scratch<Products> own(shape);
-                     for (int64_t unit = begin; unit < end; ++unit) kernel.run(unit, own);
-                     Products::release();
-                   });
+  at::parallel_for(0, shape.units, 1, [&](int64_t begin, int64_t end) {
+    Scratch<Products> own(shape);
+    for (int64_t unit = begin; unit < end; ++unit) kernel.run(unit, own);
+    Products::release();
+  });
 }
 
 #if defined(__x86_64__)
@@ -370,17 +319,15 @@ bool has_fused_attention(at::ScalarType dtype) {
   return has_brgemm(dtype) || (dtype == at::kFloat && has_panel_product());
 }
 
-at::Tensor fused_attention(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
-                           const at::Tensor& table_w, int64_t heads, int64_t window) {
+FusedAttention fused_attention(const at::Tensor& qkv, const at::Tensor& padding, const at::Tensor& table_h,
+                               const at::Tensor& table_w, int64_t heads, int64_t window, bool with_log_sums) {
   const int64_t b = qkv.size(0), h = qkv.size(1), w = qkv.size(2), dim = qkv.size(3) / 3;
-  const int64_t window_h = window > 0 ? window : h, window_w = window > 0 ? window : w;
-  const Shape shape{
-      h,     w,          window_h, window_w, (h + window_h - 1) / window_h, (w + window_w - 1) / window_w,
-      heads, dim / heads};
-  auto out = at::empty({b, h, w, dim}, qkv.options());
+  const AttentionGrid grid(b, h, w, heads, dim / heads, window);
+  FusedAttention out{at::empty({b, h, w, dim}, qkv.options()), {}};
+  if (with_log_sums) out.log_sums = at::empty({b, h, w, heads}, qkv.options().dtype(at::kFloat));
   const auto run = [&](auto&& with) {
     with(qkv, padding.to(qkv.scalar_type()).contiguous(), table_h.to(qkv.scalar_type()),
-         table_w.to(qkv.scalar_type()), shape, out);
+         table_w.to(qkv.scalar_type()), grid, out);
   };
   if (qkv.scalar_type() == at::kBFloat16) {
     run(run_all<Brgemm<at::BFloat16>>);

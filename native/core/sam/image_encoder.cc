@@ -1,6 +1,7 @@
 #include "sam/image_encoder.h"
 
 #include <ATen/Functions.h>
+#include <ATen/autocast_mode.h>
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <torch/types.h>
 
@@ -118,10 +119,7 @@ AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t w
 
 at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, int64_t block,
                                   QvBypass* bypass) {
-  const bool fused = !at::GradMode::is_enabled() && x.is_cpu() && has_fused_attention(x.scalar_type()) &&
-                     x.scalar_type() == qkv->weight.scalar_type() &&
-                     (bypass == nullptr || bypass->tokenwise());
-  if (fused) return proj->forward_add(attend_fused(x, block, bypass), other);
+  if (fuses(x, bypass)) return proj->forward_add(attend_fused(x, block, bypass), other);
   if (window_ == 0) return other + attend(x, block, bypass);
   // Padding comes after the norm and is not masked, as in the reference:
   // padded tokens are exact zeros and take part in the softmax.
@@ -129,17 +127,31 @@ at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, 
   return other + window_unpartition(y, window_, x.size(1), x.size(2));
 }
 
+bool AttentionImpl::fuses(const at::Tensor& x, const QvBypass* bypass) const {
+  if (!x.is_cpu() || x.scalar_type() != qkv->weight.scalar_type()) return false;
+  if (bypass != nullptr && !bypass->tokenwise()) return false;
+  if (!at::GradMode::is_enabled()) return has_fused_attention(x.scalar_type());
+  return has_fused_attention_backward(x.scalar_type()) && !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
 at::Tensor AttentionImpl::attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass) {
   auto all = qkv->forward(x).contiguous();
+  const bool learns = at::GradMode::is_enabled();
   if (bypass != nullptr) {
     const int64_t dim = x.size(3);
     const auto [dq, dv] = (*bypass)(block, x);
-    all.slice(3, 0, dim).add_(dq);
-    all.slice(3, 2 * dim, 3 * dim).add_(dv);
+    if (learns) {
+      const auto parts = all.split(dim, -1);
+      all = at::cat({parts[0] + dq, parts[1], parts[2] + dv}, -1);
+    } else {
+      all.slice(3, 0, dim).add_(dq);
+      all.slice(3, 2 * dim, 3 * dim).add_(dv);
+    }
   }
   const int64_t h = window_ > 0 ? window_ : x.size(1), w = window_ > 0 ? window_ : x.size(2);
-  return fused_attention(all, qkv->bias, relative_table(rel_pos_h, h), relative_table(rel_pos_w, w), heads_,
-                         window_);
+  const auto table_h = relative_table(rel_pos_h, h), table_w = relative_table(rel_pos_w, w);
+  return learns ? differentiable_attention(all, qkv->bias, table_h, table_w, heads_, window_)
+                : fused_attention(all, qkv->bias, table_h, table_w, heads_, window_).out;
 }
 
 at::Tensor AttentionImpl::attend(const at::Tensor& x, int64_t block, QvBypass* bypass) {

@@ -35,6 +35,7 @@ class AttentionImpl : public torch::nn::Module {
 
  private:
   at::Tensor attend(const at::Tensor& x, int64_t block, QvBypass* bypass);
+  bool fuses(const at::Tensor& x, const QvBypass* bypass) const;
   at::Tensor attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass);
 
   int64_t heads_, window_;

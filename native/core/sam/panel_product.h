@@ -14,9 +14,15 @@ constexpr int64_t kPanelRows = 6;
 // Whether the processor has AVX2 and FMA, for which the kernel is laid out. It runs everywhere.
 bool has_panel_product();
 
+// The left-hand side: entry (m, k) at data[m * row + k * step].
+struct LeftSide {
+  const float* data;
+  int64_t row, step;
+};
+
 // c [m, n] = a [m, k] times b, or c += that. b: row k of panel p at b + p * panel_stride + k * kPanel. Whole
 // panels are written: c has room for n rounded up in every row.
-void panel_product(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
-                   int64_t panel_stride, float* c, int64_t ldc, bool add);
+void panel_product(int64_t m, int64_t n, int64_t k, const LeftSide& a, const float* b, int64_t panel_stride,
+                   float* c, int64_t ldc, bool add);
 
 }  // namespace gmiseg::sam

@@ -13,6 +13,7 @@
 #include "baselines/checkpoint.h"
 #include "io/checkpoint.h"
 #include "io/json.h"
+#include "io/mapped_file.h"
 #include "io/safetensors.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
@@ -47,6 +48,9 @@ void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c1
   auto data = source.detach().to(device, dtype);
   if (device.is_cpu() && reinterpret_cast<uintptr_t>(data.const_data_ptr()) % kCacheLine != 0)
     data = data.clone();
+  // What has been copied out of a file need not stay in memory beside its copy.
+  if (!data.is_alias_of(source) && source.is_cpu() && source.is_contiguous())
+    io::drop_resident(source.const_data_ptr(), source.nbytes());
   target.set_data(data);
 }
 

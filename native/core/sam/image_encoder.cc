@@ -130,8 +130,10 @@ at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, 
 bool AttentionImpl::fuses(const at::Tensor& x, const QvBypass* bypass) const {
   if (!x.is_cpu() || x.scalar_type() != qkv->weight.scalar_type()) return false;
   if (bypass != nullptr && !bypass->tokenwise()) return false;
-  if (!at::GradMode::is_enabled()) return has_fused_attention(x.scalar_type());
-  return has_fused_attention_backward(x.scalar_type()) && !at::autocast::is_autocast_enabled(at::kCPU);
+  // What qkv will give.
+  const auto type = at::autocast::is_autocast_enabled(at::kCPU) ? at::autocast::get_autocast_dtype(at::kCPU)
+                                                                : x.scalar_type();
+  return at::GradMode::is_enabled() ? has_fused_attention_backward(type) : has_fused_attention(type);
 }
 
 at::Tensor AttentionImpl::attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass) {

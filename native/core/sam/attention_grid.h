@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "sam/lanes.h"
 
@@ -24,6 +27,11 @@ struct AttentionGrid {
         units(batch * down * across * heads) {}
 
   int64_t keys() const { return window_h * window_w; }
+  // Grid rows of keys to work on at a time: some `about` keys, a multiple of `together` or all of them.
+  int64_t rows_together(int64_t about, int64_t together) const {
+    const int64_t step = together / std::gcd(window_w, together);
+    return std::min(round_up(std::max<int64_t>(1, about / window_w), step), window_h);
+  }
   // Columns that the reversed table of n tokens a side takes.
   static int64_t table_ld(int64_t n) { return round_up(2 * n - 1, kLanes); }
 
@@ -33,6 +41,9 @@ struct AttentionGrid {
   const int64_t heads, d;
   const int64_t units;
 };
+
+// Places of a window, (y, x).
+using Places = std::vector<std::pair<int64_t, int64_t>>;
 
 // One unit's window and head.
 struct AttentionUnit {
@@ -54,6 +65,27 @@ struct AttentionUnit {
   int64_t channel(int64_t which) const { return (which * grid.heads + head) * grid.d; }
   int64_t in_qkv(int64_t y, int64_t x, int64_t which) const {
     return token(y, x) * 3 * grid.heads * grid.d + channel(which);
+  }
+
+  // Of a token's query, key or value (which: 0, 1, 2): what the grid holds there, or the padding.
+  template <typename T>
+  const T* part(const T* qkv, const T* padding, int64_t y, int64_t x, int64_t which) const {
+    return real(y, x) ? qkv + in_qkv(y, x, which) : padding + channel(which);
+  }
+
+  // use(places) for all real places row by row, `most` at a time.
+  template <typename Use>
+  void in_blocks(int64_t most, const Use& use) const {
+    Places block;
+    for (int64_t y = 0; y < rows; ++y) {
+      for (int64_t x = 0; x < columns; ++x) {
+        block.emplace_back(y, x);
+        const bool last = y + 1 == rows && x + 1 == columns;
+        if (!last && static_cast<int64_t>(block.size()) < most) continue;
+        use(block);
+        block.clear();
+      }
+    }
   }
 
   const AttentionGrid& grid;

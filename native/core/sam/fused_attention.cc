@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <numeric>
 #include <vector>
 
 #include "sam/attention_grid.h"
@@ -60,9 +59,7 @@ float soften(const float* scores, const float* bias_h, const float* bias_w, int6
   x = Lanes{} + (*highest - now);
   quick_exp(x);
   const float shrink = *highest == -std::numeric_limits<float>::infinity() ? 0 : x[0];
-  float all = 0;
-  for (int64_t lane = 0; lane < kWide; ++lane) all += total[lane];
-  *sum = *sum * shrink + all;
+  *sum = *sum * shrink + sum_of(total);
   *highest = now;
   return shrink;
 }
@@ -118,12 +115,10 @@ struct Panels {
   static constexpr int64_t kQueries = 12 * kPanelRows, kKeys = 256;
   static constexpr int64_t kTogether = kPanel;
   static_assert(kPanel == kLanes);
-  static int64_t at(int64_t k, int64_t n, int64_t rows, int64_t) {
-    return (n / kPanel * rows + k) * kPanel + n % kPanel;
-  }
+  static int64_t at(int64_t k, int64_t n, int64_t rows, int64_t) { return in_panels(k, n, rows); }
   static void product(int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b,
                       int64_t rows, int64_t, float* c, int64_t ldc, bool add) {
-    panel_product(m, n, k, {a, lda, 1}, b, rows * kPanel, c, ldc, add);
+    panel_product(m, n, k, {a, lda, 1}, b, rows, c, ldc, add);
   }
   static void release() {}
 };
@@ -152,7 +147,7 @@ struct Scratch {
       : key_ld(round_up(s.keys(), kLanes)),
         value_rows(round_up(s.keys(), 2)),
         value_ld(round_up(s.d, kLanes)),
-        block_rows(rows_of(s)),
+        block_rows(s.rows_together(Products::kKeys, Products::kTogether)),
         score_ld(round_up(block_rows * s.window_w, kLanes) + kLanes),
         keys(size(key_ld * s.d)),
         values(size(value_rows * value_ld)),
@@ -166,12 +161,6 @@ struct Scratch {
         bias_h(size(Products::kQueries * AttentionGrid::table_ld(s.window_h) + kLanes)),
         bias_w(size(Products::kQueries * AttentionGrid::table_ld(s.window_w) + kLanes)) {}
   static size_t size(int64_t n) { return static_cast<size_t>(n); }
-  // Grid rows of keys at a time.
-  static int64_t rows_of(const AttentionGrid& s) {
-    const int64_t step = Products::kTogether / std::gcd(s.window_w, Products::kTogether);
-    const int64_t rows = round_up(std::max<int64_t>(1, Products::kKeys / s.window_w), step);
-    return std::min(rows, s.window_h);
-  }
 
   const int64_t key_ld, value_rows, value_ld, block_rows, score_ld;
   std::vector<T> keys, values, queries, weights;
@@ -202,10 +191,7 @@ class Kernel {
     const AttentionUnit unit(shape_, index_of_unit);
     const int64_t d = shape_.d;
     pack(own, unit);
-    // Blocks of real queries, window row by window row.
-    std::vector<std::pair<int64_t, int64_t>> block;
-    const auto flush = [&] {
-      if (block.empty()) return;
+    unit.in_blocks(kQueries, [&](const Places& block) {
       for (size_t i = 0; i < block.size(); ++i) {
         const auto [y, x] = block[i];
         std::memcpy(own.queries.data() + static_cast<int64_t>(i) * d, from_ + unit.in_qkv(y, x, 0),
@@ -219,15 +205,7 @@ class Kernel {
         if (log_sums_ != nullptr)
           log_sums_[unit.token(y, x) * shape_.heads + unit.head] = own.highest[i] + std::log(own.soft[i]);
       }
-      block.clear();
-    };
-    for (int64_t y = 0; y < unit.rows; ++y) {
-      for (int64_t x = 0; x < unit.columns; ++x) {
-        block.emplace_back(y, x);
-        if (static_cast<int64_t>(block.size()) == kQueries) flush();
-      }
-    }
-    flush();
+    });
   }
 
  private:
@@ -235,9 +213,7 @@ class Kernel {
     const int64_t d = shape_.d;
     for (int64_t y = 0, t = 0; y < shape_.window_h; ++y) {
       for (int64_t x = 0; x < shape_.window_w; ++x, ++t) {
-        const bool real = unit.real(y, x);
-        const T* k = real ? from_ + unit.in_qkv(y, x, 1) : pad_ + unit.channel(1);
-        const T* v = real ? from_ + unit.in_qkv(y, x, 2) : pad_ + unit.channel(2);
+        const T *k = unit.part(from_, pad_, y, x, 1), *v = unit.part(from_, pad_, y, x, 2);
         for (int64_t c = 0; c < d; ++c) own.keys[index(Products::at(c, t, d, own.key_ld))] = k[c];
         for (int64_t c = 0; c < d; ++c)
           own.values[index(Products::at(t, c, own.value_rows, own.value_ld))] = v[c];
@@ -247,7 +223,7 @@ class Kernel {
 
   // own.queries -> own.sums, not yet divided by what is left in own.soft: each query's sum of weights, the
   // highest score taken out.
-  void answer(Scratch<Products>& own, const std::vector<std::pair<int64_t, int64_t>>& block) const {
+  void answer(Scratch<Products>& own, const Places& block) const {
     const auto& s = shape_;
     const auto m = static_cast<int64_t>(block.size());
     Products::product(m, ld_h_, s.d, own.queries.data(), s.d, table_h_.data(), s.d, ld_h_, own.bias_h.data(),

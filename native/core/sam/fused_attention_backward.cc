@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
-#include <utility>
 #include <vector>
 
 #include "sam/attention_grid.h"
@@ -26,23 +24,16 @@ constexpr int64_t kKeys = 256;                 // about as many at a time
 
 size_t size(int64_t n) { return static_cast<size_t>(n); }
 
-// Entry (k, n) of a right-hand side of `rows` rows, as panel_product() takes it.
-int64_t in_panels(int64_t k, int64_t n, int64_t rows) {
-  return (n / kPanel * rows + k) * kPanel + n % kPanel;
-}
-
-// [rows, d], row after row -> right-hand side of `of` rows; in reverse where asked.
-void pack_rows(const float* from, int64_t rows, int64_t d, int64_t of, bool reverse, Floats& out) {
+// [rows, d], row after row -> right-hand side of `of` rows.
+void pack_rows(const float* from, int64_t rows, int64_t d, int64_t of, Floats& out) {
   for (int64_t j = 0; j < rows; ++j) {
-    for (int64_t c = 0; c < d; ++c)
-      out[size(in_panels(j, c, of))] = from[(reverse ? rows - 1 - j : j) * d + c];
+    for (int64_t c = 0; c < d; ++c) out[size(in_panels(j, c, of))] = from[j * d + c];
   }
 }
 // The same transposed: [d, rows].
-void pack_columns(const float* from, int64_t rows, int64_t d, bool reverse, Floats& out) {
+void pack_columns(const float* from, int64_t rows, int64_t d, Floats& out) {
   for (int64_t j = 0; j < rows; ++j) {
-    for (int64_t c = 0; c < d; ++c)
-      out[size(in_panels(c, j, d))] = from[(reverse ? rows - 1 - j : j) * d + c];
+    for (int64_t c = 0; c < d; ++c) out[size(in_panels(c, j, d))] = from[j * d + c];
   }
 }
 
@@ -76,9 +67,7 @@ void soften_back(const float* scores, const float* steps, const float* bias_h, c
       store(weights + at, w);
       store(gradient + at, step * scale);
     }
-    float all = 0;
-    for (int64_t lane = 0; lane < kWide; ++lane) all += sum[lane];
-    to_h[row] += all;
+    to_h[row] += sum_of(sum);
   }
 }
 
@@ -89,7 +78,7 @@ float dot(const float* a, const float* b, int64_t n) {
   return sum;
 }
 
-// What threads add up apart from each other, and what a table is to products.
+// What a table of relative positions is to products.
 struct Table {
   explicit Table(const at::Tensor& table)
       : n((table.size(0) + 1) / 2),
@@ -97,14 +86,15 @@ struct Table {
         d(table.size(1)),
         columns(size(ld * d)),
         rows(size(ld * round_up(d, kLanes))) {
-    const auto values = table.contiguous();
-    pack_columns(values.const_data_ptr<float>(), 2 * n - 1, d, true, columns);
-    pack_rows(values.const_data_ptr<float>(), 2 * n - 1, d, ld, true, rows);
+    const auto values = table.flip(0).contiguous();
+    pack_columns(values.const_data_ptr<float>(), 2 * n - 1, d, columns);
+    pack_rows(values.const_data_ptr<float>(), 2 * n - 1, d, ld, rows);
   }
   const int64_t n, ld, d;
   Floats columns, rows;  // right-hand sides [d, ld] and [ld, d], reversed
 };
 
+// What threads add up apart from each other.
 struct Sums {
   Floats padding, table_h, table_w;  // [3 * heads * d], [ld, d rounded up]
 };
@@ -113,7 +103,7 @@ struct Scratch {
   Scratch(const AttentionGrid& grid, int64_t ld_h, int64_t ld_w)
       : keys(grid.keys()),
         d_ld(round_up(grid.d, kLanes)),
-        block_rows(rows_of(grid)),
+        block_rows(grid.rows_together(kKeys, kPanel)),
         score_ld(round_up(block_rows * grid.window_w, kLanes) + kLanes),
         key_columns(size(round_up(keys, kLanes) * grid.d)),
         value_columns(size(round_up(keys, kLanes) * grid.d)),
@@ -135,11 +125,6 @@ struct Scratch {
         to_bias_w(size(kQueries * ld_w + kLanes)),
         log_sums(size(kQueries)),
         means(size(kQueries)) {}
-  // Grid rows of keys at a time: whole panels of them.
-  static int64_t rows_of(const AttentionGrid& grid) {
-    const int64_t step = kPanel / std::gcd(grid.window_w, kPanel);
-    return std::min(round_up(std::max<int64_t>(1, kKeys / grid.window_w), step), grid.window_h);
-  }
 
   const int64_t keys, d_ld, block_rows, score_ld;
   // Of the unit: right-hand sides [d, keys], [keys, d]; sums [keys, d_ld].
@@ -177,21 +162,14 @@ class Kernel {
     pack(own, unit);
     std::fill(own.to_keys.begin(), own.to_keys.end(), 0.0F);
     std::fill(own.to_values.begin(), own.to_values.end(), 0.0F);
-    std::vector<std::pair<int64_t, int64_t>> block;
-    for (int64_t y = 0; y < unit.rows; ++y) {
-      for (int64_t x = 0; x < unit.columns; ++x) {
-        block.emplace_back(y, x);
-        if (static_cast<int64_t>(block.size()) < kQueries && (y + 1 < unit.rows || x + 1 < unit.columns))
-          continue;
-        gather(own, unit, block);
-        answer(own, block, sums);
-        for (size_t i = 0; i < block.size(); ++i) {
-          std::copy_n(own.to_queries.data() + static_cast<int64_t>(i) * own.d_ld, d,
-                      to_ + unit.in_qkv(block[i].first, block[i].second, 0));
-        }
-        block.clear();
+    unit.in_blocks(kQueries, [&](const Places& block) {
+      gather(own, unit, block);
+      answer(own, block, sums);
+      for (size_t i = 0; i < block.size(); ++i) {
+        std::copy_n(own.to_queries.data() + static_cast<int64_t>(i) * own.d_ld, d,
+                    to_ + unit.in_qkv(block[i].first, block[i].second, 0));
       }
-    }
+    });
     for (int64_t y = 0, t = 0; y < grid_.window_h; ++y) {
       for (int64_t x = 0; x < grid_.window_w; ++x, ++t) {
         const float *k = own.to_keys.data() + t * own.d_ld, *v = own.to_values.data() + t * own.d_ld;
@@ -211,9 +189,7 @@ class Kernel {
     const int64_t d = grid_.d;
     for (int64_t y = 0, t = 0; y < grid_.window_h; ++y) {
       for (int64_t x = 0; x < grid_.window_w; ++x, ++t) {
-        const bool real = unit.real(y, x);
-        const float* k = real ? from_ + unit.in_qkv(y, x, 1) : pad_ + unit.channel(1);
-        const float* v = real ? from_ + unit.in_qkv(y, x, 2) : pad_ + unit.channel(2);
+        const float *k = unit.part(from_, pad_, y, x, 1), *v = unit.part(from_, pad_, y, x, 2);
         for (int64_t c = 0; c < d; ++c) {
           own.key_columns[size(in_panels(c, t, d))] = k[c];
           own.value_columns[size(in_panels(c, t, d))] = v[c];
@@ -223,8 +199,7 @@ class Kernel {
     }
   }
 
-  void gather(Scratch& own, const AttentionUnit& unit,
-              const std::vector<std::pair<int64_t, int64_t>>& block) const {
+  void gather(Scratch& own, const AttentionUnit& unit, const Places& block) const {
     const int64_t d = grid_.d;
     for (size_t i = 0; i < block.size(); ++i) {
       const auto [y, x] = block[i];
@@ -235,25 +210,25 @@ class Kernel {
       own.means[i] = dot(gradient_ + place, out_ + place, d);
     }
     const auto m = static_cast<int64_t>(block.size());
-    pack_rows(own.queries.data(), m, d, kQueries, false, own.query_rows);
-    pack_rows(own.gradients.data(), m, d, kQueries, false, own.gradient_rows);
+    pack_rows(own.queries.data(), m, d, kQueries, own.query_rows);
+    pack_rows(own.gradients.data(), m, d, kQueries, own.gradient_rows);
   }
 
-  void answer(Scratch& own, const std::vector<std::pair<int64_t, int64_t>>& block, Sums& sums) const {
+  void answer(Scratch& own, const Places& block, Sums& sums) const {
     const int64_t d = grid_.d, ld = own.d_ld, at = own.score_ld, width = grid_.window_w;
     const auto m = static_cast<int64_t>(block.size());
     const LeftSide queries{own.queries.data(), d, 1}, gradients{own.gradients.data(), d, 1};
-    panel_product(m, h_.ld, d, queries, h_.columns.data(), d * kPanel, own.bias_h.data(), h_.ld, false);
-    panel_product(m, w_.ld, d, queries, w_.columns.data(), d * kPanel, own.bias_w.data(), w_.ld, false);
+    panel_product(m, h_.ld, d, queries, h_.columns.data(), d, own.bias_h.data(), h_.ld, false);
+    panel_product(m, w_.ld, d, queries, w_.columns.data(), d, own.bias_w.data(), w_.ld, false);
     std::fill(own.to_bias_h.begin(), own.to_bias_h.end(), 0.0F);
     std::fill(own.to_bias_w.begin(), own.to_bias_w.end(), 0.0F);
     for (int64_t row = 0; row < grid_.window_h; row += own.block_rows) {
       const int64_t rows = std::min(own.block_rows, grid_.window_h - row), count = rows * width,
                     first = row * width;
-      panel_product(m, count, d, queries, own.key_columns.data() + first * d, d * kPanel, own.scores.data(),
-                    at, false);
-      panel_product(m, count, d, gradients, own.value_columns.data() + first * d, d * kPanel,
-                    own.steps.data(), at, false);
+      panel_product(m, count, d, queries, own.key_columns.data() + first * d, d, own.scores.data(), at,
+                    false);
+      panel_product(m, count, d, gradients, own.value_columns.data() + first * d, d, own.steps.data(), at,
+                    false);
       for (int64_t i = 0; i < m; ++i) {
         const auto [y, x] = block[size(i)];
         const int64_t up = i * h_.ld + (h_.n - 1 - y) + row, left = i * w_.ld + (w_.n - 1 - x);
@@ -263,20 +238,20 @@ class Kernel {
                     own.to_bias_h.data() + up, own.to_bias_w.data() + left);
       }
       panel_product(m, d, count, {own.score_gradients.data(), at, 1}, own.key_rows.data() + first * kPanel,
-                    own.keys * kPanel, own.to_queries.data(), ld, row > 0);
-      panel_product(count, d, m, {own.score_gradients.data(), 1, at}, own.query_rows.data(),
-                    kQueries * kPanel, own.to_keys.data() + first * ld, ld, true);
-      panel_product(count, d, m, {own.weights.data(), 1, at}, own.gradient_rows.data(), kQueries * kPanel,
+                    own.keys, own.to_queries.data(), ld, row > 0);
+      panel_product(count, d, m, {own.score_gradients.data(), 1, at}, own.query_rows.data(), kQueries,
+                    own.to_keys.data() + first * ld, ld, true);
+      panel_product(count, d, m, {own.weights.data(), 1, at}, own.gradient_rows.data(), kQueries,
                     own.to_values.data() + first * ld, ld, true);
     }
-    panel_product(m, d, h_.ld, {own.to_bias_h.data(), h_.ld, 1}, h_.rows.data(), h_.ld * kPanel,
-                  own.to_queries.data(), ld, true);
-    panel_product(m, d, w_.ld, {own.to_bias_w.data(), w_.ld, 1}, w_.rows.data(), w_.ld * kPanel,
-                  own.to_queries.data(), ld, true);
+    panel_product(m, d, h_.ld, {own.to_bias_h.data(), h_.ld, 1}, h_.rows.data(), h_.ld, own.to_queries.data(),
+                  ld, true);
+    panel_product(m, d, w_.ld, {own.to_bias_w.data(), w_.ld, 1}, w_.rows.data(), w_.ld, own.to_queries.data(),
+                  ld, true);
     if (!wanted_.tables) return;
-    panel_product(h_.ld, d, m, {own.to_bias_h.data(), 1, h_.ld}, own.query_rows.data(), kQueries * kPanel,
+    panel_product(h_.ld, d, m, {own.to_bias_h.data(), 1, h_.ld}, own.query_rows.data(), kQueries,
                   sums.table_h.data(), ld, true);
-    panel_product(w_.ld, d, m, {own.to_bias_w.data(), 1, w_.ld}, own.query_rows.data(), kQueries * kPanel,
+    panel_product(w_.ld, d, m, {own.to_bias_w.data(), 1, w_.ld}, own.query_rows.data(), kQueries,
                   sums.table_w.data(), ld, true);
   }
 

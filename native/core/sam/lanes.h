@@ -23,6 +23,11 @@ using Whole = int32_t __attribute__((vector_size(kWide * sizeof(int32_t))));
 [[gnu::always_inline]] inline void store(float* to, const Lanes& from) {
   std::memcpy(to, &from, sizeof(Lanes));
 }
+[[gnu::always_inline]] inline float sum_of(const Lanes& x) {
+  float sum = 0;
+  for (int64_t lane = 0; lane < kWide; ++lane) sum += x[lane];
+  return sum;
+}
 [[gnu::always_inline]] inline void raise(Lanes& x, const Lanes& to) { x = x < to ? to : x; }
 
 // x = exp(x), x <= 0, relative error below 2e-7; flushed to 0 under -87.

@@ -40,6 +40,15 @@ template <int R>
   }
 }
 
+template <int R = kPanelRows>
+[[gnu::always_inline]] inline void tile_of(int64_t rows, int64_t k, const LeftSide& a, const float* b,
+                                           float* c, int64_t ldc, bool add) {
+  if constexpr (R > 0) {
+    if (rows == R) return tile<R>(k, a, b, c, ldc, add);
+    tile_of<R - 1>(rows, k, a, b, c, ldc, add);
+  }
+}
+
 }  // namespace
 
 bool has_panel_product() {
@@ -52,33 +61,13 @@ bool has_panel_product() {
 }
 
 GMISEG_FOR_EACH_LEVEL
-void panel_product(int64_t m, int64_t n, int64_t k, const LeftSide& a, const float* b, int64_t panel_stride,
-                   float* c, int64_t ldc, bool add) {
-  static_assert(kPanelRows == 6);
+void panel_product(int64_t m, int64_t n, int64_t k, const LeftSide& a, const float* b, int64_t rows, float* c,
+                   int64_t ldc, bool add) {
   // A panel stays in the first cache while all rows pass.
-  for (int64_t column = 0; column < n; column += kPanel, b += panel_stride) {
+  for (int64_t column = 0; column < n; column += kPanel, b += rows * kPanel) {
     for (int64_t row = 0; row < m; row += kPanelRows) {
-      const LeftSide from{a.data + row * a.row, a.row, a.step};
-      float* to = c + row * ldc + column;
-      switch (std::min(kPanelRows, m - row)) {
-        case 1:
-          tile<1>(k, from, b, to, ldc, add);
-          break;
-        case 2:
-          tile<2>(k, from, b, to, ldc, add);
-          break;
-        case 3:
-          tile<3>(k, from, b, to, ldc, add);
-          break;
-        case 4:
-          tile<4>(k, from, b, to, ldc, add);
-          break;
-        case 5:
-          tile<5>(k, from, b, to, ldc, add);
-          break;
-        default:
-          tile<6>(k, from, b, to, ldc, add);
-      }
+      tile_of(std::min(kPanelRows, m - row), k, {a.data + row * a.row, a.row, a.step}, b,
+              c + row * ldc + column, ldc, add);
     }
   }
 }

@@ -20,9 +20,14 @@ struct LeftSide {
   int64_t row, step;
 };
 
-// c [m, n] = a [m, k] times b, or c += that. b: row k of panel p at b + p * panel_stride + k * kPanel. Whole
-// panels are written: c has room for n rounded up in every row.
-void panel_product(int64_t m, int64_t n, int64_t k, const LeftSide& a, const float* b, int64_t panel_stride,
-                   float* c, int64_t ldc, bool add);
+// Where entry (k, n) of a right-hand side of `rows` rows lies.
+inline int64_t in_panels(int64_t k, int64_t n, int64_t rows) {
+  return (n / kPanel * rows + k) * kPanel + n % kPanel;
+}
+
+// c [m, n] = a [m, k] times b, or c += that. b: an entry of the first of its panels, in a right-hand side of
+// `rows` rows. Whole panels are written: c has room for n rounded up in every row.
+void panel_product(int64_t m, int64_t n, int64_t k, const LeftSide& a, const float* b, int64_t rows, float* c,
+                   int64_t ldc, bool add);
 
 }  // namespace gmiseg::sam

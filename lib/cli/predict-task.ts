@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import {
+  baseName,
   contactSheet,
   displayFlips,
   type OverlayOptions,
@@ -195,8 +196,7 @@ class TaskItemPredictor {
   /** The largest spread over the labels: a grey picture, or float32 on the volume's grid. */
   private async writeSpread(item: WorkItem, result: PictureResult | VolumeResult): Promise<string> {
     const ending = item.isVolume ? (/\.nii$/i.test(item.out) ? '.nii' : '.nii.gz') : '.png';
-    const stem = path.basename(item.out).replace(/(\.nii)?\.[^.]+$/i, '');
-    const file = path.join(path.dirname(item.out), `${stem}_uncertainty${ending}`);
+    const file = path.join(path.dirname(item.out), `${baseName(item.out)}_uncertainty${ending}`);
     const length = result.labels.length;
     const spread = new Float32Array(length);
     for (const [at, value] of (result.uncertainty ?? new Float32Array(0)).entries()) {

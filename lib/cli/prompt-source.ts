@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
-import { baseName } from './base-name.js';
+import { baseName } from '../image/index.js';
 import type { PredictFlags } from './predict-flags.js';
 import { objectsOf, type PromptFile, readPromptFile } from './prompt-plan.js';
 import type { WorkItem } from './result-paths.js';

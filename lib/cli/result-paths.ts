@@ -1,8 +1,7 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
-import { isVolumePath, sniffFormat } from '../image/index.js';
-import { baseName } from './base-name.js';
+import { baseName, isVolumePath, sniffFormat } from '../image/index.js';
 import { UsageError } from './usage-error.js';
 
 /** One picture or volume to work on, and where its result goes. */

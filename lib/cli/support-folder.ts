@@ -3,8 +3,8 @@ import path from 'node:path';
 import { subjectOf } from '../dataset/case.js';
 import { openNnunet } from '../dataset/layouts/nnunet.js';
 import { GmisegError } from '../errors.js';
+import { baseName } from '../image/index.js';
 import type { TaskExample } from '../task/example.js';
-import { baseName } from './base-name.js';
 
 /** The examples in a folder. */
 export interface SupportFolder {

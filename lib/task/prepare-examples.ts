@@ -1,6 +1,7 @@
 import { GmisegError } from '../errors.js';
 import {
   type Axis,
+  baseName,
   type IntensityWindow,
   isVolumePath,
   takeSlice,
@@ -10,7 +11,6 @@ import {
 import { toPath } from '../load-options.js';
 import { type PreparedPrompts, preparePrompts } from '../prompts.js';
 import { invalid, requireKeys } from '../validate.js';
-import { baseNameOf } from './base-name.js';
 import type { PreparedExample, TaskExample } from './example.js';
 import { isVolume, type LoadedImage, type LoadedMask, loadImage, loadMask } from './load-input.js';
 import { digestOf, type FramedPicture, squareMask, squarePicture } from './picture.js';
@@ -222,6 +222,10 @@ export function makeExample(
   return { ...place, picture, mask, digest: digestOf(picture, mask) };
 }
 
+function fileName(image: unknown): string | undefined {
+  return typeof image === 'string' || image instanceof URL ? baseName(toPath(image)) : undefined;
+}
+
 /** Names as given, else the file's base name, else `example 3`; a second one of a name becomes `name (2)`. */
 function uniqueNames(examples: readonly TaskExample[], taken: ReadonlySet<string>): string[] {
   const used = new Set(taken);
@@ -237,7 +241,7 @@ function uniqueNames(examples: readonly TaskExample[], taken: ReadonlySet<string
       );
     }
     const plain =
-      given ?? baseNameOf((example as Partial<TaskExample> | null)?.image) ?? `example ${used.size + 1}`;
+      given ?? fileName((example as Partial<TaskExample> | null)?.image) ?? `example ${used.size + 1}`;
     let name = plain;
     for (let copy = 2; used.has(name); copy++) name = `${plain} (${copy})`;
     used.add(name);

@@ -1,7 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { baseName } from '../../lib/cli/base-name.js';
 import { readLabelFile } from '../../lib/cli/label-file.js';
 import {
   axes,
@@ -21,6 +20,7 @@ import { resolveModel, runBase } from '../../lib/cli/resolve-model.js';
 import { planResults } from '../../lib/cli/result-paths.js';
 import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
 import { processShell } from '../../lib/cli/shell.js';
+import { baseName } from '../../lib/image/base-name.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 
 const usage = { code: 'ERR_INVALID_ARG' };

@@ -16,7 +16,6 @@ namespace {
 constexpr int64_t kTogether = int64_t{1} << 22;
 // Values that the contexts which wait for the next level may hold, 512 MiB; at most two full-size maps each.
 constexpr int64_t kKept = int64_t{1} << 27, kMapsKept = 2;
-constexpr int64_t kIdleBytes = int64_t{256} << 20;
 
 }  // namespace
 
@@ -85,7 +84,7 @@ at::Tensor InContext::logits(const at::Tensor& images, const at::Tensor& support
 
 at::Tensor InContext::predict(const at::Tensor& image, const Support& support, const Progress& progress) {
   torch::NoGradGuard no_grad;
-  const runtime::BufferReuse reuse(kIdleBytes);
+  const runtime::BufferReuse reuse;
   const int64_t map =
       *std::max_element(widths_.begin(), widths_.end()) * config.image_size * config.image_size;
   return probability_of(forward_in_parts(target_of(image), context_of(support.images, support.masks),

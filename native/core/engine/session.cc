@@ -21,8 +21,6 @@ namespace {
 
 // Prompts decoded together: enough to share the work, few enough to stop soon.
 constexpr int64_t kRowsAtOnce = 8;
-// Of one block of an encoder's activations, about.
-constexpr int64_t kIdleBytes = int64_t{256} << 20;
 
 at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device) {
   return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat).clone().to(device);
@@ -129,7 +127,7 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t s
   const auto key = known ? cache_->key_of(image, config.image_size) : "";
   auto found = known ? cache_->find(key, model_->device) : std::nullopt;
   if (!found) model_->sam->image_encoder->pack();
-  const runtime::BufferReuse reuse(kIdleBytes);
+  const runtime::BufferReuse reuse;
   c10::InferenceMode inference;
   const auto pixels =
       at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);

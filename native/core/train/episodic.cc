@@ -250,7 +250,7 @@ std::pair<at::Tensor, at::Tensor> Episodic::validation_dice(const std::vector<El
 
 Validation Episodic::validate() {
   torch::NoGradGuard no_grad;
-  runtime::Autocast autocast(model_.device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
+  runtime::Autocast autocast(model_.device.type(), options_.autocast());
   return episodes_.validate(
       [this](const std::vector<Element>& supports, const std::vector<Element>& queries) -> Episodes::Scores {
         const auto [refined, dense] = validation_dice(supports, queries);

@@ -6,7 +6,6 @@
 #include <torch/types.h>
 
 #include "baselines/input.h"
-#include "runtime/autocast.h"
 #include "train/baseline.h"
 #include "train/episodes.h"
 #include "train/losses.h"

@@ -8,6 +8,7 @@
 
 #include "adapter/adapter.h"
 #include "io/json.h"
+#include "runtime/autocast.h"
 #include "support/config.h"
 
 namespace gmiseg::train {
@@ -115,6 +116,8 @@ struct TrainOptions {
   static TrainOptions from_json(const io::Json& json, const TrainOptions& defaults);
   // Everything that decides the result, for config.json and for resume's check; without `resume` and `out`.
   io::Json to_json() const;
+  // What forward passes run under.
+  runtime::AutocastState autocast() const { return {dtype == "bfloat16", c10::ScalarType::BFloat16}; }
 };
 
 }  // namespace gmiseg::train

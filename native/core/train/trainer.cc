@@ -137,7 +137,7 @@ void Trainer::plan() {
   auto batch = objective_->make_batch(step_ * options_.accumulate);
   batch.each([&](at::Tensor& tensor) { tensor = tensor.to(model_.device); });
   {
-    runtime::Autocast autocast(model_.device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
+    runtime::Autocast autocast(model_.device.type(), options_.autocast());
     memory_ = plan_memory(model_, *objective_, batch, options_.memory, held);
   }
   optimizer_->zero_grad();
@@ -230,7 +230,7 @@ void Trainer::train_step(Feed& feed) {
     batch.each([&](at::Tensor& tensor) { tensor = tensor.to(device, /*non_blocking=*/true); });
     Losses out;
     {
-      runtime::Autocast autocast(device.type(), {options_.dtype == "bfloat16", at::kBFloat16});
+      runtime::Autocast autocast(device.type(), options_.autocast());
       out = objective_->forward(batch);
     }
     const auto loss = out.total / options_.accumulate;

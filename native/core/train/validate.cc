@@ -20,7 +20,7 @@ constexpr uint64_t kValidationStream = 3;
 Validation validate(model::Model& model, const SampleIndex& index, const TrainOptions& options,
                     const Progress& progress) {
   torch::NoGradGuard no_grad;
-  runtime::Autocast autocast(model.device.type(), {options.dtype == "bfloat16", at::kBFloat16});
+  runtime::Autocast autocast(model.device.type(), options.autocast());
   auto& sam = *model.sam;
   const auto positions = sam.prompt_encoder->dense_pe();
   sam::EncodeOptions encode;

@@ -20,6 +20,7 @@ export const QUICK_SUITES = [
   'lora',
   'pooled',
   'attention',
+  'flatten',
   'losses',
   'resize',
   'universeg',

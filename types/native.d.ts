@@ -114,12 +114,21 @@ export interface NativeTraining extends NativeJob<string> {
   take(): { lines: string[]; dropped: number };
 }
 
+/** How an image is shown to the encoder. */
+export interface NativeLook {
+  /** Side of the encoder's input; 0 or missing: the model's own */
+  side?: number;
+  /** Of the surroundings that each pixel is compared with, in pixels; 0 or missing: the image as it is */
+  radius?: number;
+  /** Of a coloured image, the one that is flattened; -1 or missing: its grey */
+  channel?: number;
+}
+
 export interface NativeSession {
   /** JSON, see engine/session.h */
   info(): string;
   readonly lowResSize: number;
-  /** `side`: of the encoder's input; 0 or missing: the model's own */
-  encode(image: NativeImage, side?: number): NativeJob<NativeEmbedding>;
+  encode(image: NativeImage, look?: NativeLook): NativeJob<NativeEmbedding>;
   predict(
     embedding: NativeEmbedding,
     prompts: NativePrompts,

@@ -14,6 +14,7 @@ export interface TaskFlags {
   cutoff?: number;
   view?: NonNullable<TaskOptions['view']>;
   inputSize?: number;
+  look?: NonNullable<TaskOptions['look']>;
   ensemble?: number;
   flips?: boolean;
   label?: number;
@@ -33,6 +34,7 @@ export const FIT_FLAGS = [
   'cutoff',
   'view',
   'inputSize',
+  'look',
   'ensemble',
   'flips',
   'slices',
@@ -44,6 +46,7 @@ const VALUES = {
   partner: ['auto', 'none', 'threshold'],
   scale: ['auto', 'given', 'stretched', 'relative'],
   view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
+  look: ['auto', 'given', 'flat', 'flat-red', 'flat-green', 'flat-blue'],
   axes: ['one', 'three'],
 } as const;
 
@@ -75,6 +78,11 @@ export function addFitOptions(command: Command): Command {
       "side of the model's input at which pictures are seen (default: auto)",
       integer('--input-size', 32, 8192),
     )
+    .option(
+      '--look <name>',
+      `pictures as they are or their local contrast: ${VALUES.look.join(', ')}`,
+      oneOf('look'),
+    )
     .option('--ensemble <k>', 'mean over k subsets of the examples', integer('--ensemble', 1, 64))
     .option('--flips', 'mirrored pictures too, and the mean of both');
 }
@@ -104,6 +112,7 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     cutoff,
     view,
     inputSize,
+    look,
     ensemble,
     flips,
     label,
@@ -126,6 +135,7 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     ...(cutoff === undefined ? {} : { cutoff }),
     ...(view === undefined ? {} : { view }),
     ...(inputSize === undefined ? {} : { inputSize }),
+    ...(look === undefined ? {} : { look }),
     ...(ensemble === undefined ? {} : { ensemble }),
     ...(flips === undefined ? {} : { flips }),
     ...labelsOf(label, support),

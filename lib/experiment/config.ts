@@ -3,7 +3,7 @@ import { LAYOUTS } from '../dataset/layouts/layout-options.js';
 import { SLICE_POLICIES } from '../dataset/slicing.js';
 import { SPLIT_RULES } from '../dataset/split.js';
 import { ENGINES, OUTPUTS, PARTNERS } from '../task/options.js';
-import { VIEWS } from '../task/recipe.js';
+import { LOOKS, VIEWS } from '../task/recipe.js';
 
 /** Names become parts of file names. */
 const name = z.string().regex(/^[A-Za-z0-9][\w.+-]*$/, 'letters, digits, ".", "_", "+" and "-"');
@@ -82,6 +82,7 @@ const choices = {
       location: z.number().optional(),
       temperature: z.number().optional(),
       inputSize: count.optional(),
+      look: z.enum(['auto', ...LOOKS]).optional(),
       cutoff: z.number().optional(),
       view: z.enum(['auto', ...VIEWS]).optional(),
       flips: z.boolean().optional(),

@@ -46,7 +46,16 @@ export interface MethodInstance {
   readonly training: TrainingPlan | null;
   readonly task: Pick<
     TaskOptions,
-    'engine' | 'output' | 'partner' | 'view' | 'flips' | 'location' | 'temperature' | 'inputSize' | 'cutoff'
+    | 'engine'
+    | 'output'
+    | 'partner'
+    | 'view'
+    | 'flips'
+    | 'location'
+    | 'temperature'
+    | 'inputSize'
+    | 'look'
+    | 'cutoff'
   >;
   /** Whether it takes a box on the image itself in place of supports. */
   readonly takesBoxes: boolean;

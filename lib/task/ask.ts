@@ -2,6 +2,7 @@ import type { NativeEmbedding, NativeTask } from '../../types/native.js';
 import type { FittedLabel, Pass } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { Work } from './host.js';
+import { sightOf } from './look.js';
 import type { Picture } from './picture.js';
 import { type Clicks, clicksIn } from './place-prompts.js';
 import { type FitOptions, tilesAcross } from './recipe.js';
@@ -93,7 +94,7 @@ async function askRegion(
   { clicks, spread: wanted }: AskOptions,
 ): Promise<Answer> {
   const { task, fit, query, region, mirrored } = where;
-  const embedding = await query.gallery.get(work, query.picture, region, { mirrored, size: fit.size });
+  const embedding = await query.gallery.get(work, query.picture, region, { mirrored, ...sightOf(fit) });
   const prompts = clicks === null ? null : clicksIn(clicks, region, mirrored);
   const out = await work.ask(task, embedding, prompts, wanted);
   let { probability } = out;

@@ -15,7 +15,8 @@ export function candidatesFor(
   sizes: readonly (number | undefined)[],
 ): FitOptions[] {
   const { engine, output, location, temperature, scale, cutoff } = settings;
-  const from = cutoff === null ? {} : { cutoff };
+  const seen = forcedLook(settings);
+  const from = { ...(cutoff === null ? {} : { cutoff }), ...seen };
   if (engine === 'learned' && !hasTaskEncoder) {
     throw new GmisegError(
       'ERR_INVALID_ARG',
@@ -47,12 +48,17 @@ export function candidatesFor(
       }),
     ),
     ...(scale === 'auto' ? SCALES : [scale]).map(
-      (each): FitOptions => ({ engine: 'threshold', scale: each }),
+      (each): FitOptions => ({ engine: 'threshold', scale: each, ...seen }),
     ),
   ];
   if (engine === 'auto') return all;
-  if (engine === 'copy' || engine === 'baseline') return [{ engine }];
+  if (engine === 'copy' || engine === 'baseline') return [{ engine, ...seen }];
   return all.filter((candidate) => candidate.engine === engine);
+}
+
+/** The look that settings ask for, as part of a fit. */
+export function forcedLook({ look }: TaskSettings): Pick<FitOptions, 'look'> {
+  return look === 'auto' || look === 'given' ? {} : { look };
 }
 
 /**

@@ -1,11 +1,12 @@
 import { groupBy } from '../group-by.js';
-import { candidatesFor } from './candidates.js';
+import { candidatesFor, forcedLook } from './candidates.js';
 import { ceiling } from './ceiling.js';
 import { crossPredict, diceOf, groupsOf } from './cross-predict.js';
 import { type PreparedExample, pixelsOf } from './example.js';
 import { evenly, firstParts, nativeExamples } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { LeftOut, Work } from './host.js';
+import { looksFor, sightKey, sightOf } from './look.js';
 import type { TaskSettings } from './options.js';
 import { type FitOptions, type Recipe, tilesAcross, type View } from './recipe.js';
 import { mean } from './statistics.js';
@@ -73,7 +74,7 @@ export async function chooseRecipe(
   const { flips, view, partner } = settings;
   const withPartner = (recipe: Recipe): Recipe =>
     partner === 'threshold' && recipe.first.engine !== 'threshold'
-      ? { ...recipe, partner: { engine: 'threshold' } }
+      ? { ...recipe, partner: { engine: 'threshold', ...forcedLook(settings) } }
       : recipe;
   const candidates = candidatesFor(settings, context.hasTaskEncoder, context.sizes);
   const recipeOf = (view: View, first: FitOptions): Recipe => ({
@@ -95,7 +96,8 @@ export async function chooseRecipe(
   if (view === 'auto' || view === 'whole' || view === 'crop') {
     const [sooner, later] = inTwo(candidates);
     // Nobody should do worse than the mask of the most similar example.
-    const all: FitOptions[] = settings.engine === 'auto' ? [...sooner, { engine: 'copy' }] : sooner;
+    const all: FitOptions[] =
+      settings.engine === 'auto' ? [...sooner, { engine: 'copy', ...forcedLook(settings) }] : sooner;
     trials.push(...(await tryFirstPass(context, groups, value, all, 'whole')));
     if (settings.engine === 'auto' && later.length > 0 && mean([...best().dice.values()]) < POOR) {
       trials.push(...(await tryFirstPass(context, groups, value, later, 'whole')));
@@ -108,11 +110,19 @@ export async function chooseRecipe(
     const { recipe } = best();
     return { recipe: withPartner(recipeOf('crop', recipe.first)), trials };
   }
-  const seeing = trials.filter(
-    ({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy',
-  );
+  const seenSoFar = (): Trial[] =>
+    trials.filter(({ recipe }) => recipe.first.engine !== 'threshold' && recipe.first.engine !== 'copy');
+  if (settings.look === 'auto' && mean([...best().dice.values()]) < GOOD_ENOUGH) {
+    const shown = best().recipe.view;
+    const fits = lookingCloser(trials, seenSoFar());
+    for (const look of looksFor(examples.map(({ picture }) => picture))) {
+      const flat = fits.map((fit): FitOptions => ({ ...fit, look }));
+      trials.push(...(await tryFirstPass(context, groups, value, flat, shown)));
+    }
+  }
+  const seeing = seenSoFar();
   if (view === 'auto' || view === 'whole') {
-    const pairs = partner === 'auto' ? [nearThreshold(trials, seeing), nearSize(seeing)] : [];
+    const pairs = partner === 'auto' ? [nearThreshold(trials, seeing), nearSight(seeing)] : [];
     for (const pair of pairs) {
       if (pair !== null) trials.push(await tryCostly(context, groups, value, pair));
     }
@@ -123,7 +133,12 @@ export async function chooseRecipe(
       seeing.length === 0
         ? []
         : uniqueFits(
-            [seeing, ...groupBy(seeing, ({ recipe }) => `${recipe.first.size}`)]
+            [
+              seeing,
+              ...groupBy(seeing.filter(isGiven), ({ recipe }) => `${recipe.first.size}`),
+              seeing.filter((trial) => !isGiven(trial)),
+            ]
+              .filter((trials) => trials.length > 0)
               .map((trials) => winner(trials).recipe.first)
               .concat(seeing[0]!.recipe.first)
               .map(uncut),
@@ -224,12 +239,13 @@ function together(best: Trial, other: Trial): Recipe | null {
   return apart > NEAR ? null : { ...best.recipe, partner: other.recipe.first };
 }
 
-/** The best size and the next best together, where that is not far worse; null else. */
-function nearSize(seeing: readonly Trial[]): Recipe | null {
+/** The best size and look and the next best together, where that is not far worse; null else. */
+function nearSight(seeing: readonly Trial[]): Recipe | null {
   if (seeing.length === 0) return null;
   const best = winner(seeing);
   const others = seeing.filter(
-    ({ recipe }) => recipe.first.engine === 'learned' && recipe.first.size !== best.recipe.first.size,
+    ({ recipe }) =>
+      recipe.first.engine === 'learned' && sightKey(recipe.first) !== sightKey(best.recipe.first),
   );
   if (best.recipe.first.engine !== 'learned' || others.length === 0) return null;
   return together(best, winner(others));
@@ -262,8 +278,8 @@ async function tryFirstPass(
     const parts = firstParts(seen.flat(), value, across);
     const results = new Map<FitOptions, readonly LeftOut[]>();
     let cutoffs: readonly number[] = [];
-    for (const fits of groupBy(candidates, ({ size }) => `${size}`)) {
-      const native = await nativeExamples(work, own, parts, { groups: seen, size: fits[0]!.size });
+    for (const fits of groupBy(candidates, sightKey)) {
+      const native = await nativeExamples(work, own, parts, { groups: seen, sight: sightOf(fits[0]!) });
       work.progress('choose', 0);
       const found = await work.leaveOneOut(native, fits);
       for (const [at, fit] of fits.entries()) results.set(fit, found.candidates[at]!);
@@ -322,6 +338,23 @@ function inTwo(candidates: readonly FitOptions[]): [FitOptions[], FitOptions[]] 
   const free = candidates.filter(({ engine }) => engine === 'training-free');
   const others = candidates.filter(({ engine }) => engine !== 'training-free');
   return others.some(({ engine }) => engine === 'learned') ? [others, free] : [[...candidates], []];
+}
+
+/** What to try on a picture's local contrast: the best of what has been learned, and a threshold. */
+function lookingCloser(trials: readonly Trial[], seeing: readonly Trial[]): FitOptions[] {
+  const learned = seeing.filter(({ recipe }) => recipe.first.engine === 'learned');
+  const best = learned.length === 0 ? null : uncut(winner(learned).recipe.first);
+  const threshold = trials.some(({ recipe }) => recipe.first.engine === 'threshold');
+  // At the same size, so that a picture is encoded once for both; all local contrast is on one scale.
+  const size = best?.size === undefined ? {} : { size: best.size };
+  return [
+    ...(best === null ? [] : [best]),
+    ...(threshold ? [{ engine: 'threshold', scale: 'given', ...size } as const] : []),
+  ];
+}
+
+function isGiven({ recipe }: Trial): boolean {
+  return (recipe.first.look ?? 'given') === 'given';
 }
 
 /** Median share of the picture that the target covers. */

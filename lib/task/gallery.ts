@@ -1,5 +1,6 @@
 import type { NativeEmbedding } from '../../types/native.js';
 import type { Work } from './host.js';
+import { nativeLook, type Sight, sightKey } from './look.js';
 import type { Picture } from './picture.js';
 import { cutPicture, isWhole, type Region } from './region.js';
 
@@ -27,18 +28,17 @@ export class Gallery {
     return this.#parts.size;
   }
 
-  /** `size`: side of the encoder's input; the model's own where left out. */
   async get(
     work: Work,
     picture: Picture,
     region: Region,
-    { mirrored = false, size = 0 }: { readonly mirrored?: boolean; readonly size?: number | undefined } = {},
+    { mirrored = false, ...sight }: { readonly mirrored?: boolean } & Sight = {},
   ): Promise<NativeEmbedding> {
     const { x, y, width, height } = region;
-    const key = `${this.#number(picture)}:${x},${y},${width},${height},${mirrored},${size}`;
+    const key = `${this.#number(picture)}:${x},${y},${width},${height},${mirrored},${sightKey(sight)}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
-      const embedding = await work.encode(cutPicture(picture, region, mirrored), size);
+      const embedding = await work.encode(cutPicture(picture, region, mirrored), nativeLook(picture, sight));
       part = { picture, plain: isWhole(region, picture) && !mirrored, embedding };
     } else {
       this.#parts.delete(key);

@@ -1,6 +1,7 @@
 import type {
   NativeEmbedding,
   NativeExample,
+  NativeLook,
   NativePrompts,
   NativeSession,
   NativeTask,
@@ -43,6 +44,11 @@ export interface LeftOutAll {
   readonly candidates: readonly (readonly LeftOut[])[];
 }
 
+/** The addon is given pictures as a look shows them, and need not know which. */
+function nativeFit({ look: _look, ...options }: FitOptions): Omit<FitOptions, 'look'> {
+  return options;
+}
+
 /** The native calls of one job, with its way to be stopped. */
 export class Work {
   constructor(
@@ -61,13 +67,12 @@ export class Work {
     this.report(stage, fraction);
   }
 
-  /** `size`: side of the encoder's input; 0 = the model's own. */
   encode(
     image: { data: Uint8Array; width: number; height: number; channels: 1 | 3 },
-    size: number,
+    look: NativeLook,
   ): Promise<NativeEmbedding> {
     return runJob(
-      () => this.session.encode(image, size),
+      () => this.session.encode(image, look),
       this.cancellation,
       this.site,
       (late) => late.close(),
@@ -76,7 +81,7 @@ export class Work {
 
   fit(examples: NativeExample[], options: FitOptions): Promise<NativeTask> {
     return runJob(
-      () => this.session.defineTask(examples, JSON.stringify(options)),
+      () => this.session.defineTask(examples, JSON.stringify(nativeFit(options))),
       this.cancellation,
       this.site,
       (late) => late.close(),
@@ -119,7 +124,7 @@ export class Work {
 
   async leaveOneOut(examples: NativeExample[], candidates: readonly FitOptions[]): Promise<LeftOutAll> {
     const json = await runJob(
-      () => this.session.leaveOneOut(examples, JSON.stringify(candidates)),
+      () => this.session.leaveOneOut(examples, JSON.stringify(candidates.map(nativeFit))),
       this.cancellation,
       this.site,
     );

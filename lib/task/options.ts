@@ -11,7 +11,7 @@ import {
   requireKeys,
   requireOneOf,
 } from '../validate.js';
-import { SCALES, VIEWS, type View } from './recipe.js';
+import { LOOKS, type Look, SCALES, VIEWS, type View } from './recipe.js';
 import type { VolumeOptions } from './slices-of-volume.js';
 
 export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
@@ -53,6 +53,11 @@ export interface TaskOptions extends JobOptions {
    * trained at (`info.taskEncoder.sizes`): a small one for large targets, whose surroundings tell what they are.
    */
   readonly inputSize?: 'auto' | number;
+  /**
+   * What of a picture is seen: the picture as it is (`given`), or its local contrast, in grey (`flat`) or in one colour:
+   * what is thin or faint then stands out alike everywhere, and lighting does not count.
+   */
+  readonly look?: 'auto' | Look;
   /** Members, each fitted to another subset of the examples; their mean decides, their spread is the uncertainty. */
   readonly ensemble?: number;
   /** Examples of each member; two thirds of them where left out. */
@@ -92,6 +97,7 @@ export interface TaskSettings {
   readonly view: 'auto' | View;
   /** Null: `auto`. */
   readonly inputSize: number | null;
+  readonly look: 'auto' | Look;
   readonly ensemble: number;
   readonly subset: number;
   readonly flips: boolean;
@@ -116,6 +122,7 @@ const KEYS = [
   'cutoff',
   'view',
   'inputSize',
+  'look',
   'ensemble',
   'subset',
   'flips',
@@ -130,13 +137,14 @@ const KEYS = [
 export function taskSettings(options: TaskOptions): TaskSettings {
   requireKeys('options', options, KEYS);
   const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
-  const { scale = 'auto', cutoff = 'auto' } = options;
+  const { scale = 'auto', cutoff = 'auto', look = 'auto' } = options;
   const { partner = 'auto', inputSize = 'auto', location, temperature, window, volume = {} } = options;
   requireOneOf('options.engine', engine, ENGINES);
   requireOneOf('options.output', output, OUTPUTS);
   requireOneOf('options.partner', partner, PARTNERS);
   requireOneOf('options.scale', scale, ['auto', ...SCALES]);
   requireOneOf('options.view', view, ['auto', ...VIEWS]);
+  requireOneOf('options.look', look, ['auto', ...LOOKS]);
   if (inputSize !== 'auto') requireInteger('options.inputSize', inputSize, 32, 8192);
   requireInteger('options.ensemble', ensemble, 1, 64);
   requireInteger('options.subset', subset, 0, 2 ** 20);
@@ -166,6 +174,7 @@ export function taskSettings(options: TaskOptions): TaskSettings {
     cutoff: cutoff === 'auto' ? null : cutoff,
     view,
     inputSize: inputSize === 'auto' ? null : inputSize,
+    look,
     ensemble,
     subset,
     flips: options.flips ?? false,

@@ -1,6 +1,13 @@
 /** Levels of grey as they are, on the picture's own range, or relative to its median; the first without evidence. */
 export const SCALES = ['given', 'stretched', 'relative'] as const;
 
+/**
+ * What of a picture engines see: the picture as it is, or its local contrast (native/core/support/flatten.h), that of
+ * its grey or of one colour: what is thin or faint then stands out alike everywhere.
+ */
+export const LOOKS = ['given', 'flat', 'flat-red', 'flat-green', 'flat-blue'] as const;
+export type Look = (typeof LOOKS)[number];
+
 /** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
 export interface FitOptions {
   readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy' | 'baseline';
@@ -12,6 +19,8 @@ export interface FitOptions {
   readonly scale?: (typeof SCALES)[number];
   /** Side of the encoder's input at which pictures are seen; the model's own where left out. */
   readonly size?: number;
+  /** `given` where left out. */
+  readonly look?: Look;
   /** The probability from which on a pixel is target; 0.5 where left out. */
   readonly cutoff?: number;
   readonly ensemble?: number;
@@ -56,6 +65,7 @@ export function describeFit({
   location,
   scale,
   size,
+  look = 'given',
   cutoff,
   ensemble = 1,
 }: FitOptions): string {
@@ -67,7 +77,10 @@ export function describeFit({
         : scale !== undefined && scale !== 'given'
           ? ` (${scale})`
           : '';
-  const seen = size === undefined ? '' : ` at ${size} pixels`;
+  // What a threshold compares are the picture's own pixels.
+  const at = size === undefined || engine === 'threshold' ? '' : ` at ${size} pixels`;
+  const seen =
+    look === 'given' ? at : `${at} of local contrast${look === 'flat' ? '' : ` in ${look.slice(5)}`}`;
   const from = cutoff === undefined ? '' : ` from ${cutoff}`;
   return `${engine}${detail}${seen}${from}${ensemble > 1 ? ` x ${ensemble}` : ''}`;
 }

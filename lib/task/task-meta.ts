@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
 import { PASSES } from './fit.js';
-import { SCALES, VIEWS } from './recipe.js';
+import { LOOKS, SCALES, VIEWS } from './recipe.js';
 
 /** The JSON of a task's file: everything but the native state and the examples' pixels. */
 
@@ -13,6 +13,7 @@ const fit = z.strictObject({
   temperature: z.number().optional(),
   scale: z.enum(SCALES).optional(),
   size: z.int().optional(),
+  look: z.enum(LOOKS).optional(),
   cutoff: z.number().optional(),
   ensemble: z.int().optional(),
   subset: z.int().optional(),
@@ -53,6 +54,7 @@ const schema = z.object({
     cutoff: z.number().nullable().default(null),
     view: z.string(),
     inputSize: z.int().nullable().default(null),
+    look: z.string().default('auto'),
     ensemble: z.int(),
     subset: z.int(),
     flips: z.boolean(),

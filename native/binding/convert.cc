@@ -102,6 +102,19 @@ Image image(const Napi::Value& value) {
   return image;
 }
 
+engine::Look look(const Napi::Value& how) {
+  const Napi::Object from = object(how, "look");
+  const auto number = [&](const char* key, const char* name, int64_t low, int64_t high, int64_t otherwise) {
+    const Napi::Value value = from.Get(key);
+    return given(value) ? integer(value, name, low, high) : otherwise;
+  };
+  engine::Look look;
+  look.side = number("side", "look.side", 0, 8192, 0);
+  look.radius = number("radius", "look.radius", 0, kMaxSide, 0);
+  look.channel = number("channel", "look.channel", -1, 2, -1);
+  return look;
+}
+
 engine::PromptBatch prompts(const Napi::Value& value, const Geometry& geometry) {
   const Napi::Object from = object(value, "prompts");
   engine::PromptBatch batch;

@@ -34,6 +34,7 @@ struct Image {
   engine::ImageView view() const { return {data.data(), height, width, channels}; }
 };
 Image image(const Napi::Value& value);
+engine::Look look(const Napi::Value& value);
 
 // What prompts and outputs are measured against.
 struct Geometry {

@@ -37,11 +37,11 @@ struct LoadJob final : Job {
 struct EncodeJob final : Job {
   std::shared_ptr<SessionCore> session;
   Image image;
-  int64_t side = 0;  // of the encoder's input; 0 = the model's own
+  engine::Look look;
   std::shared_ptr<EmbeddingCore> embedding;
 
   void run(const Progress& progress) override {
-    embedding = std::make_shared<EmbeddingCore>(session->engine->encode(image.view(), side, progress));
+    embedding = std::make_shared<EmbeddingCore>(session->engine->encode(image.view(), look, progress));
   }
 };
 
@@ -198,7 +198,7 @@ Napi::Value NativeSession::encode(const Napi::CallbackInfo& info) {
     auto job = std::make_shared<EncodeJob>();
     job->session = core();
     job->image = image(info[0]);
-    if (!info[1].IsUndefined()) job->side = integer(info[1], "side", 0, 8192);
+    if (!info[1].IsUndefined()) job->look = look(info[1]);
     Request request;
     request.result = [job = job.get()](Napi::Env env) -> Napi::Value {
       return NativeEmbedding::create(env, std::move(job->embedding));

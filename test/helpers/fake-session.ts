@@ -6,20 +6,23 @@ import type {
   NativeExample,
   NativeImage,
   NativeJob,
+  NativeLook,
   NativeSession,
   NativeTask,
 } from '../../types/native.js';
 
 interface FakeEmbedding extends NativeEmbedding {
   readonly image: NativeImage;
+  readonly look: NativeLook;
 }
 
-/** How well an engine does on a picture of this size. */
+/** How well an engine does on a picture of this size, shown so. */
 export type FakeDice = (
   fit: FitOptions,
   size: { width: number; height: number },
   group: number,
   cutoff: number,
+  look: NativeLook,
 ) => number;
 
 /** What leaving one out looks at. */
@@ -28,8 +31,8 @@ const CUTOFFS = [0.5, 0.3, 0.7];
 /** A session without a model: bright pixels (>= 128) are the target, and Dice is what the test says. */
 export class FakeSession {
   encoded: NativeImage[] = [];
-  /** Side of the encoder's input of each. */
-  encodedAt: number[] = [];
+  /** How each was shown. */
+  looks: NativeLook[] = [];
   fits: { options: FitOptions; examples: NativeExample[] }[] = [];
   asked: { width: number; height: number }[] = [];
   trials: { candidates: FitOptions[]; examples: NativeExample[] }[] = [];
@@ -41,12 +44,13 @@ export class FakeSession {
     return new Work(this as unknown as NativeSession, new Cancellation(), { stack: '' });
   }
 
-  encode(image: NativeImage, size = 0): NativeJob<NativeEmbedding> {
+  encode(image: NativeImage, look: NativeLook = {}): NativeJob<NativeEmbedding> {
     this.encoded.push(image);
-    this.encodedAt.push(size);
+    this.looks.push(look);
     this.open += 1;
     const embedding: FakeEmbedding = {
       image,
+      look,
       imageWidth: image.width,
       imageHeight: image.height,
       shape: [1, 1, 1, 1],
@@ -84,7 +88,8 @@ export class FakeSession {
       options,
       results: examples.map(({ embedding, group }) => {
         const size = { width: embedding.imageWidth, height: embedding.imageHeight };
-        const both = CUTOFFS.map((cutoff) => 1000 * this.dice(options, size, group, cutoff));
+        const { look } = embedding as FakeEmbedding;
+        const both = CUTOFFS.map((cutoff) => 1000 * this.dice(options, size, group, cutoff, look));
         return { group, truth: 1000, both, predicted: CUTOFFS.map(() => 1000) };
       }),
     }));

@@ -9,6 +9,7 @@ import { canonical, type PreparedExample } from '../../lib/task/example.js';
 import { firstParts, fitLabel, MOST_TILES } from '../../lib/task/fit.js';
 import { Gallery } from '../../lib/task/gallery.js';
 import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
+import { withChannels } from '../../lib/task/picture.js';
 import { makeExample } from '../../lib/task/prepare-examples.js';
 import { type FakeDice, FakeSession } from '../helpers/fake-session.js';
 import { type Disc, scene } from '../helpers/tasks.js';
@@ -44,7 +45,8 @@ async function choose(
   const context = {
     work: session.work(),
     gallery,
-    settings: taskSettings(options),
+    // What local contrast adds has a test of its own.
+    settings: taskSettings({ look: 'given', ...options }),
     hasTaskEncoder,
     imageSize,
     lowResSize: imageSize / 2,
@@ -162,7 +164,7 @@ t.test('a task encoder trained at several sizes: each is tried, and the best two
     [[undefined], [128], [64]],
     'pictures of one size at a time',
   );
-  t.same(new Set(session.encodedAt), new Set([0, 128, 64]));
+  t.same(new Set(session.looks.map(({ side }) => side)), new Set([0, 128, 64]));
   // 0.6 is too far from 0.8; nearer sizes are averaged, and the fake's mean is perfect.
   const near: FakeDice = ({ engine, size }) => (engine === 'threshold' ? 0.2 : size === 128 ? 0.8 : 0.75);
   const pair = await choose(many(5, large, { r: 30, x: 60, y: 60 }), near, {}, options);
@@ -185,6 +187,45 @@ t.test('cutoffs: another than one half only for a clear gain, and of graded answ
   const alone = await choose(many(1, SMALL), timid, { cutoff: 0.65 });
   t.equal(alone.choice.recipe.first.cutoff, 0.65, 'without anything to choose by');
 });
+
+t.test(
+  'local contrast: where the pictures as they are do not do well already, for a clear gain',
+  async (t) => {
+    const large = { width: 280, height: 160 };
+    const faint: FakeDice = ({ engine }, _size, _group, _cutoff, { radius = 0 }) =>
+      engine === 'threshold' ? 0.2 : radius > 0 ? 0.8 : 0.6;
+    const disc = { r: 40, x: 100, y: 80 };
+    const options = { imageSize: 512, sizes: [undefined, 128] };
+    const { choice, session } = await choose(many(5, large, disc), faint, { look: 'auto' }, options);
+    t.match(choice.recipe.first, { engine: 'learned', look: 'flat' });
+    t.notMatch(choice.recipe.first, { size: 128 }, 'at the size that did best');
+    const flat = session.looks.filter(({ radius = 0 }) => radius > 0);
+    t.ok(flat.length > 0 && flat.every(({ radius, channel }) => radius === 10 && channel === -1), '280 / 28');
+    t.ok(
+      session.fits.every(({ options }) => !('look' in options)),
+      'the addon is given pictures, and need not know how they were made',
+    );
+    const good: FakeDice = ({ engine }, _size, _group, _cutoff, { radius = 0 }) =>
+      engine === 'threshold' ? 0.2 : radius > 0 ? 0.99 : 0.9;
+    t.equal((await choose(many(5, large, disc), good, { look: 'auto' })).choice.recipe.first.look, undefined);
+    const grey: FakeDice = ({ engine }, _size, _group, _cutoff, { radius = 0 }) =>
+      engine === 'threshold' && radius > 0 ? 0.8 : 0.4;
+    const threshold = await choose(many(5, large, disc), grey, { look: 'auto', partner: 'none' });
+    t.match(threshold.choice.recipe.first, { engine: 'threshold', look: 'flat' });
+    const forced = await choose(many(5, large, disc), faint, { look: 'flat' }, options);
+    t.ok(forced.session.looks.every(({ radius }) => radius === 10));
+    t.equal(forced.choice.recipe.first.look, 'flat');
+    const alone = await choose(many(1, large, disc), faint, { look: 'flat' });
+    t.equal(alone.choice.recipe.first.look, 'flat', 'without anything to choose by');
+    const colours = many(5, large, disc).map((each) => ({
+      ...each,
+      picture: withChannels(each.picture, 3),
+    }));
+    const green: FakeDice = ({ engine }, _size, _group, _cutoff, { channel }) =>
+      engine === 'threshold' ? 0.2 : channel === 1 ? 0.8 : 0.6;
+    t.equal((await choose(colours, green, { look: 'auto' })).choice.recipe.first.look, 'flat-green');
+  },
+);
 
 t.test('sizes: those that the model was trained at, or the one that is asked for', async (t) => {
   const info = { imageSize: 256, taskEncoder: { sizes: [64, 128, 256] } } as unknown as SegmenterInfo;

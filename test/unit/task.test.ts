@@ -65,6 +65,7 @@ const ENGINES: TaskOptions[] = [
   { engine: 'training-free' },
   { engine: 'threshold', view: 'tiles-2' },
   { engine: 'copy' },
+  { engine: 'learned', output: 'mean', look: 'flat', partner: 'threshold' },
 ];
 
 t.test('neither order nor repetition of the examples matters, and a file gives the same bytes', async (t) => {
@@ -101,6 +102,33 @@ t.test('neither order nor repetition of the examples matters, and a file gives t
     }
     for (const each of [task, turned, loaded]) each.close();
   }
+});
+
+t.test('local contrast: light that changes across a picture does not count', async (t) => {
+  const segmenter = await open(t);
+  // Thin lines on a slope of grey that is much steeper than they are bright.
+  const lines = (seed: number): Scene => {
+    const [width, height] = [96, 64];
+    const data = new Uint8Array(width * height);
+    const mask = new Uint8Array(width * height);
+    for (let at = 0; at < data.length; at++) {
+      const [x, y] = [at % width, Math.floor(at / width)];
+      mask[at] = (x + y * (1 + (seed % 2)) + 3 * seed) % 24 < 3 ? 1 : 0;
+      data[at] = 40 + 1.4 * (seed % 2 === 0 ? x : width - x) + 25 * mask[at]! + ((x * 7 + y * 13 + seed) % 5);
+    }
+    return { image: { data, width, height, channels: 1 }, mask: { data: mask, width, height } };
+  };
+  const query = lines(6);
+  const dice = async (options: TaskOptions): Promise<number> => {
+    const task = await segmenter.defineTask([1, 2, 3, 4].map(lines), options);
+    const { masks } = await task.predict(query.image);
+    t.comment(task.info.choices[0]!.recipe);
+    task.close();
+    return overlap(masks, query.mask.data).dice;
+  };
+  t.ok((await dice({ engine: 'threshold', look: 'given' })) < 0.5);
+  t.ok((await dice({ engine: 'threshold', look: 'flat' })) > 0.9);
+  t.ok((await dice({})) > 0.9, 'and leaving one out finds that');
 });
 
 t.test('a query costs the same whatever the number of examples', async (t) => {

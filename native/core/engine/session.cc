@@ -13,6 +13,7 @@
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "sam/transforms.h"
+#include "support/flatten.h"
 #include "train/trainer.h"
 
 namespace gmiseg::engine {
@@ -110,10 +111,22 @@ std::string SessionImpl::info_json() const {
   return json.dump();
 }
 
-std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t side,
+Shown::Shown(const ImageView& image, const Look& look) : view_(image) {
+  if (look.radius == 0) return;
+  flat_ = support::flatten(image.data, image.height, image.width, image.channels, look.channel, look.radius);
+  view_ = {flat_.data(), image.height, image.width, 1};
+}
+
+at::Tensor Shown::pixels() const {
+  return at::from_blob(const_cast<uint8_t*>(view_.data), {view_.height, view_.width, view_.channels},
+                       at::kByte);
+}
+
+std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Look& look,
                                                const Progress& progress) {
   runtime::use_threads(threads_);
   progress.check();
+  const int64_t side = look.side;
   const int64_t patch = model_->sam->config.patch_size;
   if (side != 0 && (side % patch != 0 || side < 2 * patch)) {
     throw Error(ErrorCode::kInvalidArg, "The encoder's input cannot be " + std::to_string(side) +
@@ -124,13 +137,13 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, int64_t s
   const auto config = side > 0 ? own.resized(side) : own;
   // What training has changed in this process has no name yet.
   const bool known = cache_ && model_->version == 0;
-  const auto key = known ? cache_->key_of(image, config.image_size) : "";
+  const Shown shown(image, look);
+  const auto key = known ? cache_->key_of(shown.view(), config.image_size) : "";
   auto found = known ? cache_->find(key, model_->device) : std::nullopt;
   if (!found) model_->sam->image_encoder->pack();
   const runtime::BufferReuse reuse;
   c10::InferenceMode inference;
-  const auto pixels =
-      at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte);
+  const auto pixels = shown.pixels();
   at::Tensor input;  // where somebody looks at it
   if (!found || model_->task_encoder)
     input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);

@@ -28,6 +28,14 @@ struct ImageView {
   int64_t channels = 0;  // 1 or 3
 };
 
+// How an image is shown to the encoder.
+struct Look {
+  int64_t side = 0;  // of the encoder's input, a multiple of the patch size; 0 = the model's own
+  int64_t radius =
+      0;  // of the surroundings that each pixel is compared with (support/flatten.h); 0 = as it is
+  int64_t channel = -1;  // of a coloured image, the one that is flattened; -1 = its grey
+};
+
 // A batch of prompts for one image; each row is one object. Coordinates are
 // (x, y) pixels of the original image.
 struct PromptBatch {
@@ -99,8 +107,7 @@ class Session {
   // checkpoint {path, sha256, format}, adapter {kind, rank, ...} | null, taskEncoder {...} | null, config.
   virtual std::string info_json() const = 0;
   virtual int64_t low_res_size() const = 0;
-  // `side`: of the encoder's input, a multiple of the patch size; 0 = the model's own.
-  virtual std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side,
+  virtual std::shared_ptr<Embedding> encode(const ImageView& image, const Look& look,
                                             const Progress& progress) = 0;
   virtual void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                        const PredictOutput& out, const Progress& progress) = 0;
@@ -138,7 +145,7 @@ std::string inspect_checkpoint(const std::string& path, const Progress& progress
 // threads, devices: [{id, name, memoryBytes?}]}. Never throws.
 std::string runtime_info_json();
 
-// Runs one suite of reference values ("sam-tiny", "lora", "pooled", "losses",
+// Runs one suite of reference values ("sam-tiny", "lora", "pooled", "attention", "flatten", "losses",
 // "resize", "universeg", "neuralizer", "sam-vit_b", "sam-vit_l") in `folder` (laid out as test/fixtures).
 // JSON: [{name, maxDiff, scale, tolerance, kind, pass}].
 std::string run_parity(const std::string& folder, const std::string& suite, const std::string& device,

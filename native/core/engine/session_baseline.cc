@@ -44,17 +44,16 @@ std::string BaselineSession::info_json() const {
   return json.dump();
 }
 
-std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, int64_t side,
+std::shared_ptr<Embedding> BaselineSession::encode(const ImageView& image, const Look& look,
                                                    const Progress& progress) {
-  if (side != 0 && side != model_->image_size()) {
+  if (look.side != 0 && look.side != model_->image_size()) {
     throw Error(ErrorCode::kInvalidArg, "A baseline sees pictures at its own size. Leave the size out.");
   }
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
   progress.check();
-  const auto pixels =
-      at::from_blob(const_cast<uint8_t*>(image.data), {image.height, image.width, image.channels}, at::kByte)
-          .permute({2, 0, 1});
+  const Shown shown(image, look);
+  const auto pixels = shown.pixels().permute({2, 0, 1});
   const int64_t size = model_->image_size();
   auto seen = std::make_shared<support::Seen>();
   seen->frame = {image.height, image.width, size, size, 0, 0, size};

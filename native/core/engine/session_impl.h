@@ -35,6 +35,18 @@ class EmbeddingImpl : public Embedding {
   const int64_t low_res_;
 };
 
+// An image as a look shows it.
+class Shown {
+ public:
+  Shown(const ImageView& image, const Look& look);
+  const ImageView& view() const { return view_; }
+  at::Tensor pixels() const;  // uint8 [H, W, C], not a copy
+
+ private:
+  std::vector<uint8_t> flat_;
+  ImageView view_;
+};
+
 // {path, format, flavour, sha256}, or null for random weights.
 io::Json checkpoint_json(const model::Model& model);
 
@@ -45,7 +57,8 @@ class SessionImpl : public Session {
 
   std::string info_json() const override;
   int64_t low_res_size() const override { return model_->sam->config.low_res(); }
-  std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) override;
+  std::shared_ptr<Embedding> encode(const ImageView& image, const Look& look,
+                                    const Progress& progress) override;
   void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                const PredictOutput& out, const Progress& progress) override;
   std::shared_ptr<Task> define_task(const std::vector<TaskExample>& examples, const std::string& options_json,
@@ -83,7 +96,8 @@ class BaselineSession : public SessionImpl {
 
   std::string info_json() const override;
   int64_t low_res_size() const override { return model_->image_size(); }
-  std::shared_ptr<Embedding> encode(const ImageView& image, int64_t side, const Progress& progress) override;
+  std::shared_ptr<Embedding> encode(const ImageView& image, const Look& look,
+                                    const Progress& progress) override;
   void predict(const Embedding& embedding, const PromptBatch& prompts, const PredictOptions& options,
                const PredictOutput& out, const Progress& progress) override;
   void predict_task(const Task& task, const Embedding& embedding, const PromptBatch* prompts,

@@ -18,6 +18,7 @@
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "parity/attention.h"
+#include "parity/flatten.h"
 #include "parity/report.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
@@ -380,17 +381,17 @@ std::vector<Row> run(const std::string& folder, const std::string& suite, const 
   if (suite == "sam-tiny") return run_sam(folder + "/sam-tiny", device, progress);
   if (suite == "lora" || suite == "pooled") return run_adapter(folder + "/sam-tiny", suite, device, progress);
   if (suite == "attention") return attention_rows(device);
+  if (suite == "flatten") return flatten_rows();
   if (suite == "losses") return run_losses(folder, device);
   if (suite == "resize") return run_resize(folder);
   if (suite == "universeg") return run_universeg(folder + "/universeg-small", device, progress);
   if (suite == "neuralizer") return run_neuralizer(folder + "/neuralizer-small", device, progress);
   if (suite == "sam-vit_b" || suite == "sam-vit_l")
     return run_full_size(folder + "/" + suite, device, progress);
-  throw Error(
-      ErrorCode::kInvalidArg,
-      "There is no parity suite '" + suite +
-          "'. Use sam-tiny, lora, pooled, attention, losses, resize, universeg, neuralizer, sam-vit_b or "
-          "sam-vit_l.");
+  throw Error(ErrorCode::kInvalidArg, "There is no parity suite '" + suite +
+                                          "'. Use sam-tiny, lora, pooled, attention, flatten, losses, "
+                                          "resize, universeg, neuralizer, sam-vit_b or "
+                                          "sam-vit_l.");
 }
 
 }  // namespace gmiseg::parity

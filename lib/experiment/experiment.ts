@@ -32,9 +32,17 @@ export function instancesOf(experiment: Experiment, config: ExperimentConfig): M
   return experiment.instances?.(config) ?? methodInstances(config);
 }
 
-/** Units without repetition: pools that are small make support sets of several sizes the same. */
+/**
+ * Units without repetition: pools that are small make support sets of several sizes and draws the same. What one of
+ * them would have kept of its pictures is kept.
+ */
 export function unique(units: readonly Unit[]): Unit[] {
-  return [...new Map(units.map((unit) => [unit.id, unit])).values()];
+  const byId = new Map<string, Unit>();
+  for (const unit of units) {
+    const pictures = Math.max(unit.pictures, byId.get(unit.id)?.pictures ?? 0);
+    byId.set(unit.id, { ...unit, pictures });
+  }
+  return [...byId.values()];
 }
 
 export function range(count: number): number[] {

@@ -155,6 +155,11 @@ t.test('figure4: pictures', async (t) => {
   t.equal(results.filter(({ queries }) => queries.filter(({ mask }) => mask).length === 2).length, 6);
   const files = await readdir(join(out, 'report'));
   t.equal(files.filter((name) => name.startsWith('sheet-')).length, 3);
+  // Of pools that are taken whole all draws are one, which has pictures then.
+  const whole = await run(t, 'table2', { supports: [50], draws: 2 });
+  const asked = whole.results.filter(({ protocol }) => protocol === 'support');
+  t.equal(asked.length, 3 * 2);
+  t.ok(asked.every(({ queries }) => queries.filter(({ mask }) => mask).length === 2));
 });
 
 t.test('figure5: shares of the training data sets', async (t) => {

@@ -1,5 +1,6 @@
 import { decode as decodePng } from 'fast-png';
 import { encodeSheet, type OverlayOptions } from '../../image/index.js';
+import { byMethod } from '../grouping.js';
 import type { MethodInstance } from '../method-instance.js';
 import type { Results } from '../results.js';
 import { readSlice, type TaskSlice, type TestTask } from '../test-task.js';
@@ -8,7 +9,7 @@ import type { SheetSection } from './content.js';
 
 const CELL = 192;
 
-/** A sheet for each task: a row for each query, the truth and then a picture for each method. */
+/** A sheet for each task: a row for each query, the truth and then a picture for each method, of its first training. */
 export async function predictionSheets(
   instances: readonly MethodInstance[],
   tasks: readonly TestTask[],
@@ -16,8 +17,9 @@ export async function predictionSheets(
   n: number,
 ): Promise<SheetSection[]> {
   const sheets: SheetSection[] = [];
+  const first = byMethod(instances).map(({ instances: own }) => own[0] as MethodInstance);
   for (const task of tasks) {
-    const answers = instances.map((instance) => ({
+    const answers = first.map((instance) => ({
       instance,
       queries: results.of(supportUnit(instance, task, { n, draw: 0 }))?.queries ?? [],
     }));
@@ -29,7 +31,7 @@ export async function predictionSheets(
       pictures.push(truthPicture(slice));
       for (const { instance, queries } of answers) {
         const query = queries[at];
-        if (query?.mask === undefined) pictures.push({ image: slice.image, caption: `${instance.label}: –` });
+        if (query?.mask === undefined) pictures.push({ image: slice.image, caption: `${instance.label}: -` });
         else pictures.push(answerPicture(slice, instance, query.mask, query.scores.dice));
       }
     }
@@ -38,7 +40,7 @@ export async function predictionSheets(
       name: `sheet-${task.id.replaceAll('/', '-')}`,
       title: `${task.dataSet}: ${task.name}`,
       note: `${Math.min(n, task.pool.length)} examples. First picture of a row: the truth; dashed on the others. Number: Dice.`,
-      png: await encodeSheet(pictures, { columns: instances.length + 1, cellSize: CELL }),
+      png: await encodeSheet(pictures, { columns: first.length + 1, cellSize: CELL }),
     });
   }
   return sheets;

@@ -63,7 +63,7 @@ const POOR = 0.7;
  * Decides how one label is segmented, by leave-one-out on the examples that show it. A later, more involved
  * candidate replaces an earlier one only where its mean Dice is better by more than `margin`. With a single source
  * nothing can be left out: the first candidate that the settings allow is taken, of a learned one the first size at
- * which the target can be shown at all.
+ * which the target can be shown at all; or a threshold, where that draws the example itself better.
  */
 export async function chooseRecipe(
   context: ChoiceContext,
@@ -88,7 +88,15 @@ export async function chooseRecipe(
   const groups = limited(groupsOf(examples), MOST_GROUPS, CHOICE_PICTURES);
   if (groups.length < 2) {
     const { view: seen, first } = visible(context, examples, value, candidates, prior);
-    return { recipe: withPartner(recipeOf(seen, first)), trials: [] };
+    const learned = withPartner(recipeOf(seen, first));
+    if (settings.engine !== 'auto' || first.engine !== 'learned' || examples.length === 0) {
+      return { recipe: learned, trials: [] };
+    }
+    // Of several scales the one that fits best.
+    const scale = settings.scale === 'auto' ? {} : { scale: settings.scale };
+    const threshold = recipeOf('whole', { engine: 'threshold', ...scale, ...forcedLook(settings) });
+    const better = await drawsBetter(context, examples, value, threshold, learned);
+    return { recipe: better ? threshold : learned, trials: [] };
   }
   if (candidates.length === 1 && view !== 'auto') return { recipe: withPartner(prior), trials: [] };
   const trials: Trial[] = [];
@@ -199,6 +207,26 @@ function visible(
     shown.find(({ best }) => best >= FINE_ENOUGH) ??
     shown.reduce((held, next) => (next.best > held.best ? next : held))
   );
+}
+
+/**
+ * Whether one recipe draws the examples that it was fitted to better than another. Of a threshold that says how well
+ * grey can tell the target at all; where it does so better than what has been learned does with the answer before it,
+ * it is worth more on new pictures too.
+ */
+async function drawsBetter(
+  { work, gallery }: ChoiceContext,
+  examples: readonly PreparedExample[],
+  value: number,
+  one: Recipe,
+  other: Recipe,
+): Promise<boolean> {
+  const label = (recipe: Recipe) => ({ value, recipe: { ...recipe, flips: false } });
+  const [a, b] = [
+    await crossPredict(work, gallery, examples, examples, label(one)),
+    await crossPredict(work, gallery, examples, examples, label(other)),
+  ];
+  return mean(a.map(diceOf)) > mean(b.map(diceOf));
 }
 
 /**

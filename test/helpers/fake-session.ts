@@ -11,6 +11,10 @@ import type {
   NativeTask,
 } from '../../types/native.js';
 
+interface FakeTask extends NativeTask {
+  readonly options: FitOptions;
+}
+
 interface FakeEmbedding extends NativeEmbedding {
   readonly image: NativeImage;
   readonly look: NativeLook;
@@ -38,7 +42,11 @@ export class FakeSession {
   trials: { candidates: FitOptions[]; examples: NativeExample[] }[] = [];
   open = 0;
 
-  constructor(private readonly dice: FakeDice = () => 0.8) {}
+  /** `blind`: fits that find nothing; all others find bright pixels. */
+  constructor(
+    private readonly dice: FakeDice = () => 0.8,
+    private readonly blind: (fit: FitOptions) => boolean = () => false,
+  ) {}
 
   work(): Work {
     return new Work(this as unknown as NativeSession, new Cancellation(), { stack: '' });
@@ -63,20 +71,24 @@ export class FakeSession {
   }
 
   defineTask(examples: NativeExample[], optionsJson: string): NativeJob<NativeTask> {
-    this.fits.push({ options: JSON.parse(optionsJson), examples });
-    return done({ examples: examples.length, describe: () => '{}', close: () => {} });
+    const options = JSON.parse(optionsJson) as FitOptions;
+    this.fits.push({ options, examples });
+    const task: FakeTask = { options, examples: examples.length, describe: () => '{}', close: () => {} };
+    return done(task);
   }
 
   predictTask(
-    _task: NativeTask,
+    task: NativeTask,
     embedding: NativeEmbedding,
     _prompts: unknown,
     out: { probability: Float32Array },
   ): NativeJob<void> {
     const { image } = embedding as FakeEmbedding;
+    const blind = this.blind((task as FakeTask).options);
     this.asked.push({ width: image.width, height: image.height });
     for (let at = 0; at < out.probability.length; at++) {
-      out.probability[at] = (image.data[at * image.channels] as number) >= 128 ? 0.9 : 0.1;
+      const bright = (image.data[at * image.channels] as number) >= 128;
+      out.probability[at] = bright && !blind ? 0.9 : 0.1;
     }
     return done(undefined);
   }

@@ -11,6 +11,7 @@ import { Gallery } from '../../lib/task/gallery.js';
 import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
 import { withChannels } from '../../lib/task/picture.js';
 import { makeExample } from '../../lib/task/prepare-examples.js';
+import type { FitOptions } from '../../lib/task/recipe.js';
 import { type FakeDice, FakeSession } from '../helpers/fake-session.js';
 import { type Disc, scene } from '../helpers/tasks.js';
 
@@ -38,9 +39,15 @@ async function choose(
     hasTaskEncoder = true,
     imageSize = 64,
     sizes = [undefined],
-  }: { hasTaskEncoder?: boolean; imageSize?: number; sizes?: (number | undefined)[] } = {},
+    blind,
+  }: {
+    hasTaskEncoder?: boolean;
+    imageSize?: number;
+    sizes?: (number | undefined)[];
+    blind?: (fit: FitOptions) => boolean;
+  } = {},
 ) {
-  const session = new FakeSession(dice);
+  const session = new FakeSession(dice, blind);
   const gallery = new Gallery();
   const context = {
     work: session.work(),
@@ -78,6 +85,17 @@ t.test('one example: the first candidate, on the whole picture, without a trial'
   t.equal(session.trials.length, 0);
   const plain = await choose(many(1, SMALL), () => 1, {}, { hasTaskEncoder: false });
   t.same(plain.choice.recipe.first, { engine: 'training-free', location: 0.5 });
+});
+
+t.test('one example that grey tells better than what has been learned: a threshold', async (t) => {
+  const blind = ({ engine }: FitOptions): boolean => engine === 'learned';
+  const { choice } = await choose(many(1, SMALL), () => 1, {}, { blind });
+  t.match(choice.recipe, { view: 'whole', first: { engine: 'threshold' }, second: null });
+  t.same(choice.trials, []);
+  const equal = await choose(many(1, SMALL), () => 1);
+  t.equal(equal.choice.recipe.first.engine, 'learned', 'as well is not better');
+  const forced = await choose(many(1, SMALL), () => 1, { engine: 'learned' }, { blind });
+  t.equal(forced.choice.recipe.first.engine, 'learned');
 });
 
 t.test('one example of what is thin: a size, or tiles, that can show it', async (t) => {

@@ -61,6 +61,8 @@ export interface NativePrompts {
   maskLogits?: Float32Array;
   /** [rows, height, width] of the image, 0 or not 0 */
   mask?: Uint8Array;
+  /** [rows, height, width] of the image: logits that are added to the mask, or to a learned task's own */
+  hint?: Float32Array;
 }
 
 /** Arrays that lib allocates; count = rows * (multimask ? 3 : 1). */

@@ -1,4 +1,4 @@
-import type { NativeEmbedding, NativeTask } from '../../types/native.js';
+import type { NativeEmbedding, NativePrompts, NativeTask } from '../../types/native.js';
 import type { FittedLabel, Pass } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { Work } from './host.js';
@@ -16,9 +16,9 @@ export interface Answer {
 }
 
 /** A new picture, whose parts are encoded once for all labels. */
-export class Query {
+export class Query<P extends Picture = Picture> {
   constructor(
-    readonly picture: Picture,
+    readonly picture: P,
     readonly gallery: Gallery = new Gallery(),
   ) {}
 
@@ -29,6 +29,11 @@ export class Query {
 
 export interface AskOptions {
   readonly clicks: Clicks | null;
+  /**
+   * Logits [height, width] of the picture that speak for the target or against it before anything is seen; null for
+   * none. SAM's decoder takes them as part of its mask prompt; they are added to the answer of what does not end in it.
+   */
+  readonly hint?: Float32Array | null;
   readonly spread: boolean;
 }
 
@@ -91,17 +96,19 @@ async function askRegion(
     readonly region: Region;
     readonly mirrored: boolean;
   },
-  { clicks, spread: wanted }: AskOptions,
+  { clicks, hint = null, spread: wanted }: AskOptions,
 ): Promise<Answer> {
   const { task, fit, query, region, mirrored } = where;
   const embedding = await query.gallery.get(work, query.picture, region, { mirrored, ...sightOf(fit) });
   const prompts = clicks === null ? null : clicksIn(clicks, region, mirrored);
-  const out = await work.ask(task, embedding, prompts, wanted);
+  const own = hint === null ? null : cut(hint, query.picture.width, 1, region, mirrored);
+  const out = await work.ask(task, embedding, takesHint(fit) ? withHint(prompts, own) : prompts, wanted);
   let { probability } = out;
   const spread = out.spread ?? null;
   if (prompts !== null && !endsInDecoder(fit)) {
     probability = await corrected(work, embedding, probability, prompts);
   }
+  if (own !== null && !takesHint(fit)) probability = shifted(probability, own);
   const turn = (values: Float32Array): Float32Array =>
     mirrored ? cut(values, region.width, 1, wholeOf(region), true) : values;
   return { probability: turn(probability), spread: spread === null ? null : turn(spread) };
@@ -110,6 +117,25 @@ async function askRegion(
 /** Whether the engine takes clicks itself. */
 function endsInDecoder({ engine, output }: FitOptions): boolean {
   return engine === 'training-free' || (engine === 'learned' && output !== 'dense');
+}
+
+/** Whether the engine's mask prompt is its own answer so far, which a hint can be added to. */
+function takesHint({ engine, output }: FitOptions): boolean {
+  return engine === 'learned' && output !== 'dense';
+}
+
+function withHint(prompts: NativePrompts | null, hint: Float32Array | null): NativePrompts | null {
+  return hint === null ? prompts : { rows: 1, pointsPerRow: 0, ...prompts, hint };
+}
+
+/** Probabilities whose logits are moved by a hint. */
+function shifted(probability: Float32Array, hint: Float32Array): Float32Array {
+  return probability.map((value, at) => 1 / (1 + Math.exp(-logitOf(value) - (hint[at] as number))));
+}
+
+export function logitOf(probability: number): number {
+  const inside = Math.min(1 - 1e-6, Math.max(1e-6, probability));
+  return Math.log(inside / (1 - inside));
 }
 
 /** SAM's own correction of an answer by clicks, for engines that know none. */

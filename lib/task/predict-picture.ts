@@ -29,7 +29,16 @@ export async function predictPicture(
   image: Uint8Image,
   options: PictureAsk,
 ): Promise<PictureResult> {
-  const answers = await answersOf(work, answering, image, options.prompts, options.uncertainty);
+  const query = queryOf(image, answering.channels);
+  let answers: Answer[];
+  try {
+    answers = await answersOf(work, answering, query, {
+      prompts: options.prompts,
+      spread: options.uncertainty,
+    });
+  } finally {
+    query.close();
+  }
   const { width, height } = image;
   const values = answering.labels.map(({ value }) => value);
   const labels = settle(
@@ -57,33 +66,46 @@ export async function predictPicture(
   };
 }
 
+/** A picture as tasks of so many channels see it, which is encoded once however often it is asked for. */
+export function queryOf(image: Uint8Image, channels: 1 | 3): Query<FramedPicture> {
+  return new Query(withChannels(squarePicture(image), channels));
+}
+
+/** What is known of a picture before its labels are asked for, by label value; and what they are asked for. */
+export interface Given {
+  readonly prompts?: ReadonlyMap<number, PreparedPrompts>;
+  /** Logits on the picture's own pixels, see AskOptions. */
+  readonly hints?: ReadonlyMap<number, Float32Array>;
+  readonly spread: boolean;
+}
+
 /** Each label's answer on the picture's own pixels; nothing for a label that the section has not seen. */
 export async function answersOf(
   work: Work,
-  { section, labels, channels }: Answering,
-  image: Uint8Image,
-  prompts: ReadonlyMap<number, PreparedPrompts>,
-  withSpread: boolean,
+  { section, labels }: Pick<Answering, 'section' | 'labels'>,
+  query: Query<FramedPicture>,
+  { prompts, hints, spread }: Given,
 ): Promise<Answer[]> {
-  const picture = withChannels(squarePicture(image), channels);
-  const query = new Query(picture);
-  try {
-    const answers: Answer[] = [];
-    for (const { value } of labels) {
-      const state = section.labels.find((label) => label.value === value);
-      if (state === undefined) {
-        answers.push({ probability: new Float32Array(image.width * image.height), spread: null });
-        continue;
-      }
-      const given = prompts.get(value);
-      const clicks: Clicks | null = given === undefined ? null : clicksOn(given, picture);
-      const answer = await askLabel(work, state.fitted, query, { clicks, spread: withSpread });
-      answers.push(onSource(answer, picture));
+  const { picture } = query;
+  const { width, height, sourceWidth, sourceHeight } = picture;
+  const answers: Answer[] = [];
+  for (const { value } of labels) {
+    const state = section.labels.find((label) => label.value === value);
+    if (state === undefined) {
+      answers.push({ probability: new Float32Array(sourceWidth * sourceHeight), spread: null });
+      continue;
     }
-    return answers;
-  } finally {
-    query.close();
+    const given = prompts?.get(value);
+    const clicks: Clicks | null = given === undefined ? null : clicksOn(given, picture);
+    const hint = hints?.get(value);
+    const answer = await askLabel(work, state.fitted, query, {
+      clicks,
+      hint: hint === undefined ? null : resizeValues(hint, sourceWidth, sourceHeight, width, height),
+      spread,
+    });
+    answers.push(onSource(answer, picture));
   }
+  return answers;
 }
 
 function onSource({ probability, spread }: Answer, picture: FramedPicture): Answer {

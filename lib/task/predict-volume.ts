@@ -8,9 +8,10 @@ import {
   toUint8,
   type Volume,
 } from '../image/index.js';
-import type { Answer } from './ask.js';
+import { type Answer, logitOf, type Query } from './ask.js';
 import type { Work } from './host.js';
-import { answersOf } from './predict-picture.js';
+import type { FramedPicture } from './picture.js';
+import { answersOf, queryOf } from './predict-picture.js';
 import type { VolumeResult } from './result.js';
 import { joined, settle } from './settle.js';
 import { onOwnGrid, standardView } from './standard-view.js';
@@ -91,7 +92,7 @@ interface SliceAnswer {
   readonly answers: readonly Answer[];
 }
 
-/** The answers of all slices in order, each with a look at its neighbours if wanted. */
+/** The answers of all slices in order; with a look at their neighbours if wanted: 2.5-D. */
 async function* slicesOf(
   work: Work,
   volume: Volume,
@@ -101,73 +102,101 @@ async function* slicesOf(
   done: (index: number) => void,
 ): AsyncGenerator<SliceAnswer> {
   const count = volume.shape[axis];
-  const one = async (index: number): Promise<readonly Answer[]> => {
+  const open = async (index: number): Promise<AskedSlice> => {
     work.cancellation.throwIfCancelled();
     done(index);
-    return await askSlice(work, volume, axis, index, section, ask);
+    return await AskedSlice.ask(work, volume, axis, index, section, ask);
   };
-  if (ask.neighbours === 0) {
-    for (let index = 0; index < count; index++) yield { index, answers: await one(index) };
-    return;
+  const held = new Set<AskedSlice>();
+  const keep = (slice: AskedSlice): AskedSlice => {
+    held.add(slice);
+    return slice;
+  };
+  try {
+    let before: AskedSlice | null = null;
+    let here = keep(await open(0));
+    for (let index = 0; index < count; index++) {
+      const after: AskedSlice | null = index + 1 < count ? keep(await open(index + 1)) : null;
+      const beside = [before, after].filter((each) => each !== null);
+      yield { index, answers: await here.besides(work, beside, section, ask) };
+      here.close();
+      held.delete(here);
+      before = here;
+      if (after !== null) here = after;
+    }
+  } finally {
+    for (const slice of held) slice.close();
   }
-  let before: readonly Answer[] | null = null;
-  let here = await one(0);
-  for (let index = 0; index < count; index++) {
-    const after = index + 1 < count ? await one(index + 1) : null;
-    const beside = [before, after].filter((each) => each !== null);
-    yield {
-      index,
-      answers: here.map((own, label) =>
-        withNeighbours(
-          own,
-          beside.map((each) => each[label]!),
-          ask.neighbours,
-        ),
-      ),
-    };
-    before = here;
-    if (after !== null) here = after;
-  }
-}
-
-async function askSlice(
-  work: Work,
-  volume: Volume,
-  axis: Axis,
-  index: number,
-  section: Section,
-  { labels, channels, window, uncertainty }: VolumeAsk,
-): Promise<readonly Answer[]> {
-  const slice = takeSlice(volume, axis, index);
-  // Beyond the body scanners pad with one value; there is nothing to find on such a slice.
-  if (slice.data.every((value) => value === slice.data[0])) {
-    const nothing = new Float32Array(slice.width * slice.height);
-    return labels.map(() => ({ probability: nothing, spread: null }));
-  }
-  const image = toUint8(slice, window, { volume });
-  return await answersOf(work, { section, labels, channels }, image, new Map(), uncertainty);
 }
 
 /** A slice says no more than this to its neighbours, as a logit: a hint, not a verdict. */
 const HINT = 2;
 
-/** A slice's answer with its neighbours' as a weak prior: their logits, clipped and weighted, are added to its own. */
-function withNeighbours(own: Answer, neighbours: readonly Answer[], weight: number): Answer {
-  if (neighbours.length === 0) return own;
-  const probability = own.probability.map((value, at) => {
-    let logit = logitOf(value);
-    for (const { probability: other } of neighbours) {
-      const hint = logitOf(other[at] as number);
-      logit += (weight * Math.min(HINT, Math.max(-HINT, hint))) / neighbours.length;
-    }
-    return 1 / (1 + Math.exp(-logit));
-  });
-  return { probability, spread: own.spread };
-}
+/** A slice that has been asked for by itself. */
+class AskedSlice {
+  private constructor(
+    /** Null beyond the body. */
+    private readonly query: Query<FramedPicture> | null,
+    readonly answers: readonly Answer[],
+  ) {}
 
-function logitOf(probability: number): number {
-  const inside = Math.min(1 - 1e-6, Math.max(1e-6, probability));
-  return Math.log(inside / (1 - inside));
+  static async ask(
+    work: Work,
+    volume: Volume,
+    axis: Axis,
+    index: number,
+    section: Section,
+    { labels, channels, window, uncertainty }: VolumeAsk,
+  ): Promise<AskedSlice> {
+    const slice = takeSlice(volume, axis, index);
+    // Beyond the body scanners pad with one value; there is nothing to find on such a slice.
+    if (slice.data.every((value) => value === slice.data[0])) {
+      const nothing = new Float32Array(slice.width * slice.height);
+      return new AskedSlice(
+        null,
+        labels.map(() => ({ probability: nothing, spread: null })),
+      );
+    }
+    const query = queryOf(toUint8(slice, window, { volume }), channels);
+    try {
+      return new AskedSlice(
+        query,
+        await answersOf(work, { section, labels }, query, { spread: uncertainty }),
+      );
+    } catch (error) {
+      query.close();
+      throw error;
+    }
+  }
+
+  /** The answers once more, with the mean of the neighbours' clipped and weighted logits as part of the mask prompt. */
+  async besides(
+    work: Work,
+    neighbours: readonly AskedSlice[],
+    section: Section,
+    { labels, neighbours: weight, uncertainty }: VolumeAsk,
+  ): Promise<readonly Answer[]> {
+    if (weight === 0 || neighbours.length === 0 || this.query === null) return this.answers;
+    const hints = labels.map(({ value }, label) => {
+      const hint = new Float32Array(this.answers[label]!.probability.length);
+      for (const { answers } of neighbours) {
+        const { probability } = answers[label]!;
+        for (let at = 0; at < hint.length; at++) {
+          const logit = Math.min(HINT, Math.max(-HINT, logitOf(probability[at] as number)));
+          (hint[at] as number) += (weight * logit) / neighbours.length;
+        }
+      }
+      return [value, hint] as const;
+    });
+    return await answersOf(work, { section, labels }, this.query, {
+      hints: new Map(hints),
+      spread: uncertainty,
+    });
+  }
+
+  close(): void {
+    this.query?.close();
+  }
 }
 
 /** Adds a slice's values to a volume. */

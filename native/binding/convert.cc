@@ -135,6 +135,9 @@ engine::PromptBatch prompts(const Napi::Value& value, const Geometry& geometry) 
   if (const Napi::Value mask = from.Get("mask"); given(mask)) {
     batch.mask = copied<uint8_t>(mask, "prompts.mask", batch.rows * geometry.height * geometry.width);
   }
+  if (const Napi::Value hint = from.Get("hint"); given(hint)) {
+    batch.hint = copied<float>(hint, "prompts.hint", batch.rows * geometry.height * geometry.width);
+  }
   if (!batch.mask.empty() && !batch.mask_logits.empty()) {
     throw Error(ErrorCode::kInvalidArg, "prompts.mask and prompts.maskLogits exclude each other; give one.");
   }

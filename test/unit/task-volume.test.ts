@@ -14,7 +14,7 @@ import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TaskExample } from '../../lib/task/example.js';
 import { TINY_WEIGHTS } from '../helpers/models.js';
-import { discs } from '../helpers/tasks.js';
+import { discs, taskModel } from '../helpers/tasks.js';
 import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
 
 const INVALID = 'ERR_INVALID_ARG';
@@ -142,6 +142,34 @@ t.test('a task of pictures cuts a volume across its thickest slices', async (t) 
   t.same((await task.predict(source)).axes, [2]);
   t.same((await task.predict(source, { axis: 0 })).axes, [0]);
   t.same((await task.predict(source, { axes: 'three' })).axes, [0, 1, 2]);
+});
+
+t.test('neighbours are part of the mask prompt where an engine ends in SAM', async (t) => {
+  const checkpoint = await taskModel(t.testdir());
+  const segmenter = await Segmenter.load({ checkpoint, device: 'cpu', threads: 1 });
+  t.teardown(() => segmenter.close());
+  const { images, truth } = await files(t, 2);
+  const volume = await readVolume(images[1]!);
+  for (const options of [
+    { output: 'refined' },
+    { output: 'refined', flips: true, view: 'tiles-2' },
+    { output: 'dense' },
+  ] as const) {
+    const task = await segmenter.defineTask([{ image: images[0]!, mask: truth }], {
+      engine: 'learned',
+      view: 'whole',
+      labels: [1],
+      volume: { slices: 2 },
+      ...options,
+    });
+    const ask = async (neighbours: number) =>
+      (await task.predict(volume, { neighbours, returnProbability: true })).probability!;
+    const [alone, again, hinted] = [await ask(0), await ask(0), await ask(1)];
+    t.same(alone, again);
+    t.notSame(alone, hinted);
+    t.ok(hinted.every((value) => value >= 0 && value <= 1));
+    task.close();
+  }
 });
 
 t.test('neighbours are a hint: a slice without contrast borrows, others keep their own', async (t) => {

@@ -192,6 +192,13 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
                           .slice(0, first, first + count);
     out.masks = sam::mask_to_logits(mask, frame, model_->sam->config).to(device);
   }
+  if (!batch.hint.empty()) {
+    const auto pixels = at::from_blob(const_cast<float*>(batch.hint.data()),
+                                      {batch.rows, 1, frame.height, frame.width}, at::kFloat)
+                            .slice(0, first, first + count);
+    const auto hint = sam::logits_to_low_res(pixels, frame, model_->sam->config).to(device);
+    out.masks = out.masks.defined() ? out.masks + hint : hint;
+  }
   return out;
 }
 
@@ -225,6 +232,7 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   fits(batch.boxes.size(), batch.rows * 4, "boxes");
   fits(batch.mask_logits.size(), batch.rows * side * side, "maskLogits");
   fits(batch.mask.size(), batch.rows * image.frame.height * image.frame.width, "mask");
+  fits(batch.hint.size(), batch.rows * image.frame.height * image.frame.width, "hint");
 
   runtime::use_threads(threads_);
   c10::InferenceMode inference;

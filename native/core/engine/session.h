@@ -46,6 +46,7 @@ struct PromptBatch {
   std::vector<float> boxes;        // [rows, 4] as x0, y0, x1, y1, or empty
   std::vector<float> mask_logits;  // [rows, low_res, low_res], logits of an earlier answer, or empty
   std::vector<uint8_t> mask;       // [rows, height, width] of the image, 0 or not 0, or empty
+  std::vector<float> hint;         // [rows, height, width] of the image: logits added to the mask, or empty
 };
 
 struct PredictOptions {

@@ -120,6 +120,11 @@ at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamC
   return cells.padded(small * 20 - 10, -10);
 }
 
+at::Tensor logits_to_low_res(const at::Tensor& logits, const Frame& frame, const SamConfig& config) {
+  const Cells cells(frame, config);
+  return cells.padded(at::_upsample_bilinear2d_aa(logits, {cells.height, cells.width}, false), 0);
+}
+
 at::Tensor mask_to_cells(const at::Tensor& mask, const Frame& frame, const SamConfig& config,
                          CellValue value) {
   const Cells cells(frame, config);

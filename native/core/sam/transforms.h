@@ -40,6 +40,9 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
 // with logits of +10 inside, -10 outside and on the padding.
 at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config);
 
+// Logits [P, 1, H, W] on the original grid -> [P, 1, low, low]; 0 on the padding.
+at::Tensor logits_to_low_res(const at::Tensor& logits, const Frame& frame, const SamConfig& config);
+
 // What a cell of the low-resolution grid says of the mask below it.
 enum class CellValue {
   kShare,   // how much of the cell is mask, 0 to 1

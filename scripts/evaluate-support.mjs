@@ -115,17 +115,18 @@ function taskOptions(text) {
 const asked = evenly(queries, Number(values.most));
 const engines = values.engines.split(',');
 const sizes = [...new Set(values.n.split(',').map((n) => Math.min(Number(n), pool.length)))];
-const draws = Number(values.draws);
+/** A pool that is taken whole is the same in every draw. @param {number} n */
+const drawsOf = (n) => (n === pool.length ? 1 : Number(values.draws));
 const progress = new Progress();
 /** @type {{ n: number, engine: string, draw: number, dice: number[], recipe: string }[]} */
 const runs = [];
 /** @type {any[]} */
 const pictures = [];
 try {
-  progress.start('evaluate', sizes.length * draws * engines.length);
+  progress.start('evaluate', sizes.reduce((sum, n) => sum + drawsOf(n), 0) * engines.length);
   let done = 0;
   for (const n of sizes) {
-    for (let draw = 0; draw < draws; draw++) {
+    for (let draw = 0; draw < drawsOf(n); draw++) {
       const supports = await Promise.all(
         drawSupports(pool, n, { seed: Number(values.seed), draw }).map(slice),
       );
@@ -188,7 +189,7 @@ try {
     labels,
     queries: asked.length,
     pool: pool.length,
-    draws,
+    draws: Number(values.draws),
     seed: Number(values.seed),
     // Without its path, which is this machine's own.
     model: { ...segmenter.info, checkpoint: null },
@@ -203,7 +204,7 @@ try {
     await contactSheet(values.sheet, pictures, { columns: 6, title: `${name}, N = ${sizes.at(-1)}` });
   const cell = (/** @type {any} */ { mean, std }) => `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
   console.log(
-    `| ${name} (${asked.length} queries, ${draws} draws) | ${engines.join(' | ')} | boxes from the truth |`,
+    `| ${name} (${asked.length} queries, ${values.draws} draws) | ${engines.join(' | ')} | boxes from the truth |`,
   );
   console.log(`|---|${engines.map(() => '---:|').join('')}---:|`);
   for (const row of rows) {

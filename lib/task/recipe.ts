@@ -45,6 +45,11 @@ export interface Recipe {
   readonly flips: boolean;
 }
 
+/** One engine on one view. */
+export function plainRecipe(view: View, first: FitOptions, flips: boolean): Recipe {
+  return { view, first, partner: null, second: view === 'crop' ? first : null, flips };
+}
+
 /** Tiles along each side of the first pass. */
 export function tilesAcross(view: View): number {
   return view === 'tiles-2' ? 2 : view === 'tiles-4' ? 4 : 1;

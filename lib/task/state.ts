@@ -1,7 +1,7 @@
 import { GmisegError } from '../errors.js';
 import type { Axis } from '../image/index.js';
 import { inputSizes, settingsFor, withEnsemble } from './candidates.js';
-import { chooseRecipe, type Trial } from './choose.js';
+import { chooseRecipe } from './choose.js';
 import { canonical, type PreparedExample, pixelsOf } from './example.js';
 import { type FittedLabel, fitLabel } from './fit.js';
 import type { Gallery } from './gallery.js';
@@ -10,6 +10,7 @@ import type { TaskSettings } from './options.js';
 import { isColoured, withChannels } from './picture.js';
 import type { Recipe } from './recipe.js';
 import { mean } from './statistics.js';
+import type { Trial } from './trial.js';
 
 /** A label of a task. */
 export interface TaskLabel {

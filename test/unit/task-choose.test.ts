@@ -4,7 +4,7 @@ import { GmisegError } from '../../lib/errors.js';
 import type { SegmenterInfo } from '../../lib/segmenter.js';
 import { candidatesFor, inputSizes, withEnsemble } from '../../lib/task/candidates.js';
 import { ceiling } from '../../lib/task/ceiling.js';
-import { chooseRecipe, margin, type Trial, winner } from '../../lib/task/choose.js';
+import { chooseRecipe } from '../../lib/task/choose.js';
 import { canonical, type PreparedExample } from '../../lib/task/example.js';
 import { firstParts, fitLabel, MOST_TILES } from '../../lib/task/fit.js';
 import { Gallery } from '../../lib/task/gallery.js';
@@ -12,6 +12,7 @@ import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
 import { withChannels } from '../../lib/task/picture.js';
 import { makeExample } from '../../lib/task/prepare-examples.js';
 import type { FitOptions } from '../../lib/task/recipe.js';
+import { margin, type Trial, winner } from '../../lib/task/trial.js';
 import { type FakeDice, FakeSession } from '../helpers/fake-session.js';
 import { type Disc, scene } from '../helpers/tasks.js';
 

@@ -13,6 +13,7 @@ import {
 import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TaskExample } from '../../lib/task/example.js';
+import { alike, unlike } from '../helpers/alike.js';
 import { TINY_WEIGHTS } from '../helpers/models.js';
 import { discs, taskModel } from '../helpers/tasks.js';
 import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
@@ -71,13 +72,13 @@ t.test('label volumes as examples, results on the source grid', async (t) => {
   }
   t.equal(result.probability?.length, 2 * labels.length);
   const plain = await task.predict(images[2]!);
-  t.same(plain.labels, result.labels, 'slice by slice as with all probabilities at hand');
+  alike(t, plain.labels, result.labels, 'slice by slice as with all probabilities at hand');
   const out = join(dirname(truth), 'mask.nii.gz');
   if (plain.kind !== 'volume') throw new Error('no volume came');
   await writeMask(out, { data: plain.labels, shape: plain.shape }, { like: plain.volume });
   const written = (await readVolume(out)) as LabelVolume;
   t.same(written.affine, source.affine);
-  t.same(Uint8Array.from(written.data), plain.labels);
+  alike(t, Uint8Array.from(written.data), plain.labels);
 
   await task.remove('v0');
   t.ok(
@@ -165,8 +166,8 @@ t.test('neighbours are part of the mask prompt where an engine ends in SAM', asy
     const ask = async (neighbours: number) =>
       (await task.predict(volume, { neighbours, returnProbability: true })).probability!;
     const [alone, again, hinted] = [await ask(0), await ask(0), await ask(1)];
-    t.same(alone, again);
-    t.notSame(alone, hinted);
+    alike(t, alone, again);
+    unlike(t, alone, hinted);
     t.ok(hinted.every((value) => value >= 0 && value <= 1));
     task.close();
   }
@@ -180,10 +181,11 @@ t.test('neighbours are a hint: a slice without contrast borrows, others keep the
   const weak: Volume = { ...source, data: Int16Array.from(source.data) };
   const plain = await task.predict(weak, { returnProbability: true });
   const hinted = await task.predict(weak, { returnProbability: true, neighbours: 0.3 });
-  t.notSame(hinted.probability, plain.probability);
+  unlike(t, hinted.probability, plain.probability);
   const changed = hinted.labels.filter((value, at) => value !== plain.labels[at]).length;
   t.ok(changed < 0.05 * plain.labels.length, `${changed} voxels`);
-  t.same(
+  alike(
+    t,
     (await task.predict(weak, { returnProbability: true, neighbours: 0 })).probability,
     plain.probability,
   );
@@ -203,14 +205,14 @@ t.test('however a volume is stored, the body is the same', async (t) => {
     t.same(result.shape, turned.shape);
     t.same(result.affine, turned.affine);
     t.same(result.axes, [2], 'across the body, not the file');
-    t.same(result.labels, reorient(asMap, way).data, way);
+    alike(t, result.labels, reorient(asMap, way).data, way);
     const labelsOf = { ...example, data: labels };
     const mask = reorient(labelsOf, way);
     const again = await segmenter.defineTask(
       [{ image: reorient(example, way), mask: { data: mask.data, shape: mask.shape } }],
       options,
     );
-    t.same((await again.predict(query)).labels, plain.labels, `${way}: examples`);
+    alike(t, (await again.predict(query)).labels, plain.labels, `${way}: examples`);
   }
   const stored = join(dirname(truth), 'turned.nii');
   await writeVolume(
@@ -219,5 +221,5 @@ t.test('however a volume is stored, the body is the same', async (t) => {
     { affine: reorient(example, 'LAS').affine },
   );
   const mixed = await segmenter.defineTask([{ image: example, mask: stored }], options);
-  t.same((await mixed.predict(query)).labels, plain.labels, 'a mask stored in another way than its image');
+  alike(t, (await mixed.predict(query)).labels, plain.labels, 'a mask stored in another way than its image');
 });

@@ -10,7 +10,7 @@ import { runChild } from '../helpers/child.js';
 import { TINY } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
-const CHILD = fileURLToPath(new URL('./children/train-run.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('../process/children/train-run.mjs', import.meta.url));
 const STEPS = 24;
 
 /** Everything random is on: prompts, refinement, augmentation, noise. */

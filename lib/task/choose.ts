@@ -98,9 +98,10 @@ class Search {
     const { settings } = this.context;
     const auto = settings.engine === 'auto';
     const [sooner, later] = inTwo(this.candidates);
-    // Nobody should do worse than the mask of the most similar example.
+    // Nobody should do worse than the mask of the most similar example. Of a single volume, though, the slice next to
+    // a block that is left out flatters it.
     const copy: FitOptions = { engine: 'copy', ...forcedLook(settings) };
-    await this.tryFirst(auto ? [...sooner, copy] : sooner, 'whole');
+    await this.tryFirst(auto && this.leaveOneOut.bySource ? [...sooner, copy] : sooner, 'whole');
     if (auto && later.length > 0 && scoreOf(this.best) < POOR) await this.tryFirst(later, 'whole');
   }
 

@@ -20,6 +20,8 @@ const CHOICE_TILES = 64;
 /** Leave-one-out of one label on the examples that show it. */
 export class LeaveOneOut {
   readonly #groups: readonly (readonly PreparedExample[])[];
+  /** Whether whole sources are left out, and not blocks of a single one. */
+  readonly bySource: boolean;
 
   constructor(
     private readonly work: Work,
@@ -29,6 +31,7 @@ export class LeaveOneOut {
     private readonly value: number,
   ) {
     this.#groups = limited(groupsOf(examples), MOST_GROUPS, CHOICE_PICTURES);
+    this.bySource = new Set(examples.map(({ group }) => group)).size > 1;
   }
 
   /** Whether anything is left when one source is left out. */

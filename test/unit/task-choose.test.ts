@@ -267,6 +267,9 @@ t.test(
         engine === 'copy' ? copy : engine === 'threshold' ? 0.1 : engine === 'training-free' ? 0.2 : learned;
     const better = await choose(many(6, SMALL), told(0.95, 0.8));
     t.equal(better.choice.recipe.first.engine, 'copy');
+    const slices = many(8, SMALL).map((each, at) => ({ ...each, group: 'v', index: at }));
+    const volume = await choose(slices, told(0.95, 0.8));
+    t.equal(volume.choice.recipe.first.engine, 'learned', 'neighbours in a single volume are no evidence');
     const worse = await choose(many(6, SMALL), told(0.5, 0.8));
     t.equal(worse.choice.recipe.first.engine, 'learned');
     const tried = ({ session }: typeof worse): string[] =>

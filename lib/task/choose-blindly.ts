@@ -3,7 +3,7 @@ import { ceiling } from './ceiling.js';
 import type { ChoiceContext } from './choice-context.js';
 import { crossPredict, diceOf } from './cross-predict.js';
 import type { PreparedExample } from './example.js';
-import { type FitOptions, plainRecipe, type Recipe, tilesAcross, type View } from './recipe.js';
+import { type FitOptions, plainRecipe, type Recipe, tiledViews, tilesAcross, type View } from './recipe.js';
 import { mean } from './statistics.js';
 
 /**
@@ -59,14 +59,12 @@ function visible(
     ({ engine, output }) => engine === 'learned' && output === prior.first.output,
   );
   const whole = learned.map((first) => ({ view: prior.view, first, across: 1 }));
-  const longest = Math.max(...examples.map(({ picture }) => Math.max(picture.width, picture.height)));
+  const pictures = examples.map(({ picture }) => picture);
+  const tiles = settings.view === 'auto' ? tiledViews(pictures, imageSize) : [];
   // Tiles are seen at the model's own size.
   const tiled = learned
-    .filter(({ size }) => size === undefined && settings.view === 'auto')
-    .flatMap((first) =>
-      (['tiles-2', 'tiles-4'] as const).map((view) => ({ view, first, across: tilesAcross(view) })),
-    )
-    .filter(({ across }) => longest > (imageSize * across) / 2);
+    .filter(({ size }) => size === undefined)
+    .flatMap((first) => tiles.map((view) => ({ view, first, across: tilesAcross(view) })));
   const shown = [...whole, ...tiled].map((way) => ({
     ...way,
     best: mean(

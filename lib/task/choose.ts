@@ -5,7 +5,7 @@ import { chooseBlindly } from './choose-blindly.js';
 import { type PreparedExample, pixelsOf } from './example.js';
 import { LeaveOneOut } from './leave-one-out.js';
 import { looksFor, sightKey } from './look.js';
-import { type FitOptions, plainRecipe, type Recipe, tilesAcross } from './recipe.js';
+import { type FitOptions, plainRecipe, type Recipe, tiledViews } from './recipe.js';
 import { scoreOf, type Trial, uncut, winner } from './trial.js';
 
 export interface Choice {
@@ -36,32 +36,30 @@ export async function chooseRecipe(
   const { work, gallery, settings } = context;
   const candidates = candidatesFor(settings, context.hasTaskEncoder, context.sizes);
   const leaveOneOut = new LeaveOneOut(work, gallery, settings, examples, value);
-  const trials: Trial[] = [];
+  const search = new Search(context, leaveOneOut, examples, value, candidates);
   let recipe: Recipe;
   if (!leaveOneOut.possible) {
     recipe = await chooseBlindly(context, examples, value, candidates);
   } else if (candidates.length === 1 && settings.view !== 'auto') {
     recipe = plainRecipe(settings.view, candidates[0] as FitOptions, settings.flips);
   } else {
-    const share = targetShare(examples, value);
-    recipe = await new Search(context, leaveOneOut, examples, share, candidates, trials).recipe();
+    recipe = await search.recipe();
   }
   const greyToo = settings.partner === 'threshold' && recipe.first.engine !== 'threshold';
   const partner: FitOptions = { engine: 'threshold', ...forcedLook(settings) };
-  return { recipe: greyToo ? { ...recipe, partner } : recipe, trials };
+  return { recipe: greyToo ? { ...recipe, partner } : recipe, trials: search.trials };
 }
 
 /** From the simplest to the most costly, each step only where the ones before leave something to gain. */
 class Search {
+  readonly trials: Trial[] = [];
+
   constructor(
     private readonly context: ChoiceContext,
     private readonly leaveOneOut: LeaveOneOut,
     private readonly examples: readonly PreparedExample[],
-    /** Of the picture, that the target covers. */
-    private readonly share: number,
+    private readonly value: number,
     private readonly candidates: readonly FitOptions[],
-    /** Grows as the search goes on. */
-    private readonly trials: Trial[],
   ) {}
 
   async recipe(): Promise<Recipe> {
@@ -125,20 +123,19 @@ class Search {
 
   /** Crops and tiles. */
   private async closerLooks(): Promise<void> {
-    const { examples, context } = this;
+    const { examples, value, context } = this;
     // A threshold sees no more in a part of the picture; what has been learned may, also where grey does better so far.
     const fits = leading(this.seeing);
     if (fits.length === 0) return;
-    if (this.share < SMALL_TARGET) {
+    if (targetShare(examples, value) < SMALL_TARGET) {
       const { first } = winner(this.trials.filter(({ recipe }) => recipe.partner === null)).recipe;
       for (const second of fits) {
         await this.tryCostly({ ...plainRecipe('crop', first, context.settings.flips), second });
       }
     }
-    const longest = Math.max(...examples.map(({ picture }) => Math.max(picture.width, picture.height)));
-    for (const tiled of ['tiles-2', 'tiles-4'] as const) {
-      const useful = longest > (context.imageSize * tilesAcross(tiled)) / 2;
-      if (!useful || scoreOf(this.best) >= GOOD_ENOUGH) break;
+    const pictures = examples.map(({ picture }) => picture);
+    for (const tiled of tiledViews(pictures, context.imageSize)) {
+      if (scoreOf(this.best) >= GOOD_ENOUGH) break;
       await this.tryFirst(fits, tiled);
       if (this.best.recipe.view !== tiled) break;
     }

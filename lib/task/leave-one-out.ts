@@ -6,7 +6,7 @@ import { Gallery } from './gallery.js';
 import type { LeftOut, Work } from './host.js';
 import { sightKey, sightOf } from './look.js';
 import type { TaskSettings } from './options.js';
-import { type FitOptions, type Recipe, tilesAcross, type View } from './recipe.js';
+import { type FitOptions, plainRecipe, type Recipe, tilesAcross, type View } from './recipe.js';
 import { type Trial, uncut, winner } from './trial.js';
 
 /** Left-out sources that a choice is made by: with more, its error hardly falls and its cost still grows. */
@@ -73,7 +73,7 @@ export class LeaveOneOut {
         }
         const dice = new Map([...sums].map(([digest, sum]) => [digest, diceOf(sum)]));
         const first = cutoff === 0.5 ? uncut(fit) : { ...fit, cutoff };
-        return { recipe: { view, first, partner: null, second: null, flips: settings.flips }, dice };
+        return { recipe: plainRecipe(view, first, settings.flips), dice };
       };
       return candidates.map((fit) => {
         if (!isGraded(fit)) return trialAt(fit, 0.5);

@@ -55,6 +55,15 @@ export function tilesAcross(view: View): number {
   return view === 'tiles-2' ? 2 : view === 'tiles-4' ? 4 : 1;
 }
 
+/** Tiled views of pictures of which the largest shows more than the model's input, so tiled, could. */
+export function tiledViews(
+  pictures: readonly { readonly width: number; readonly height: number }[],
+  imageSize: number,
+): View[] {
+  const longest = Math.max(...pictures.map(({ width, height }) => Math.max(width, height)));
+  return (['tiles-2', 'tiles-4'] as const).filter((view) => longest > (imageSize * tilesAcross(view)) / 2);
+}
+
 /** For people: `learned (mean), tiles 2 x 2, mirrored too`. */
 export function describeRecipe({ view, first, partner, second, flips }: Recipe): string {
   const parts = [partner === null ? describeFit(first) : `${describeFit(first)} + ${describeFit(partner)}`];

@@ -107,25 +107,21 @@ async function* slicesOf(
     done(index);
     return await AskedSlice.ask(work, volume, axis, index, section, ask);
   };
-  const held = new Set<AskedSlice>();
-  const keep = (slice: AskedSlice): AskedSlice => {
-    held.add(slice);
-    return slice;
-  };
+  let before: AskedSlice | null = null;
+  let here = await open(0);
+  let after: AskedSlice | null = null;
   try {
-    let before: AskedSlice | null = null;
-    let here = keep(await open(0));
     for (let index = 0; index < count; index++) {
-      const after: AskedSlice | null = index + 1 < count ? keep(await open(index + 1)) : null;
+      after = index + 1 < count ? await open(index + 1) : null;
       const beside = [before, after].filter((each) => each !== null);
       yield { index, answers: await here.besides(work, beside, section, ask) };
       here.close();
-      held.delete(here);
       before = here;
       if (after !== null) here = after;
     }
   } finally {
-    for (const slice of held) slice.close();
+    here.close();
+    after?.close();
   }
 }
 
@@ -135,7 +131,7 @@ const HINT = 2;
 /** A slice that has been asked for by itself. */
 class AskedSlice {
   private constructor(
-    /** Null beyond the body. */
+    /** Null where it will not be asked again: beyond the body, and where neighbours do not count. */
     private readonly query: Query<FramedPicture> | null,
     readonly answers: readonly Answer[],
   ) {}
@@ -146,7 +142,7 @@ class AskedSlice {
     axis: Axis,
     index: number,
     section: Section,
-    { labels, channels, window, uncertainty }: VolumeAsk,
+    { labels, channels, window, neighbours, uncertainty }: VolumeAsk,
   ): Promise<AskedSlice> {
     const slice = takeSlice(volume, axis, index);
     // Beyond the body scanners pad with one value; there is nothing to find on such a slice.
@@ -158,14 +154,13 @@ class AskedSlice {
       );
     }
     const query = queryOf(toUint8(slice, window, { volume }), channels);
+    let again: typeof query | null = null;
     try {
-      return new AskedSlice(
-        query,
-        await answersOf(work, { section, labels }, query, { spread: uncertainty }),
-      );
-    } catch (error) {
-      query.close();
-      throw error;
+      const answers = await answersOf(work, { section, labels }, query, { spread: uncertainty });
+      if (neighbours > 0) again = query;
+      return new AskedSlice(again, answers);
+    } finally {
+      if (again === null) query.close();
     }
   }
 
@@ -176,7 +171,7 @@ class AskedSlice {
     section: Section,
     { labels, neighbours: weight, uncertainty }: VolumeAsk,
   ): Promise<readonly Answer[]> {
-    if (weight === 0 || neighbours.length === 0 || this.query === null) return this.answers;
+    if (neighbours.length === 0 || this.query === null) return this.answers;
     const hints = labels.map(({ value }, label) => {
       const hint = new Float32Array(this.answers[label]!.probability.length);
       for (const { answers } of neighbours) {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { Axis, IntensityWindow } from '../image/index.js';
 import type { TaskOptions } from '../task/options.js';
+import { LOOKS, SCALES, VIEWS } from '../task/recipe.js';
 import { decimal, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { SupportFolder } from './support-folder.js';
 import { UsageError } from './usage-error.js';
@@ -44,9 +45,9 @@ const VALUES = {
   engine: ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'],
   output: ['auto', 'mean', 'dense', 'refined'],
   partner: ['auto', 'none', 'threshold'],
-  scale: ['auto', 'given', 'stretched', 'relative'],
-  view: ['auto', 'whole', 'crop', 'tiles-2', 'tiles-4'],
-  look: ['auto', 'given', 'flat', 'flat-red', 'flat-green', 'flat-blue'],
+  scale: ['auto', ...SCALES],
+  view: ['auto', ...VIEWS],
+  look: ['auto', ...LOOKS],
   axes: ['one', 'three'],
 } as const;
 

@@ -2,7 +2,6 @@ import type { NativeEmbedding, NativePrompts, NativeTask } from '../../types/nat
 import type { FittedLabel, Pass } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { Work } from './host.js';
-import { sightOf } from './look.js';
 import type { Picture } from './picture.js';
 import { type Clicks, clicksIn } from './place-prompts.js';
 import { type FitOptions, tilesAcross } from './recipe.js';
@@ -99,7 +98,7 @@ async function askRegion(
   { clicks, hint = null, spread: wanted }: AskOptions,
 ): Promise<Answer> {
   const { task, fit, query, region, mirrored } = where;
-  const embedding = await query.gallery.get(work, query.picture, region, { mirrored, ...sightOf(fit) });
+  const embedding = await query.gallery.get(work, query.picture, region, { mirrored, sight: fit });
   const prompts = clicks === null ? null : clicksIn(clicks, region, mirrored);
   const own = hint === null ? null : cut(hint, query.picture.width, 1, region, mirrored);
   const out = await work.ask(task, embedding, takesHint(fit) ? withHint(prompts, own) : prompts, wanted);
@@ -115,8 +114,8 @@ async function askRegion(
 }
 
 /** Whether the engine takes clicks itself. */
-function endsInDecoder({ engine, output }: FitOptions): boolean {
-  return engine === 'training-free' || (engine === 'learned' && output !== 'dense');
+function endsInDecoder(fit: FitOptions): boolean {
+  return fit.engine === 'training-free' || takesHint(fit);
 }
 
 /** Whether the engine's mask prompt is its own answer so far, which a hint can be added to. */
@@ -130,7 +129,11 @@ function withHint(prompts: NativePrompts | null, hint: Float32Array | null): Nat
 
 /** Probabilities whose logits are moved by a hint. */
 function shifted(probability: Float32Array, hint: Float32Array): Float32Array {
-  return probability.map((value, at) => 1 / (1 + Math.exp(-logitOf(value) - (hint[at] as number))));
+  return probability.map((value, at) => probabilityOf(logitOf(value) + (hint[at] as number)));
+}
+
+function probabilityOf(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
 }
 
 export function logitOf(probability: number): number {
@@ -147,7 +150,7 @@ async function corrected(
 ): Promise<Float32Array> {
   const mask = Uint8Array.from(probability, (value) => Number(value >= 0.5));
   const logits = await work.promptOnly(embedding, { ...prompts, mask });
-  return logits.map((logit) => 1 / (1 + Math.exp(-logit)));
+  return logits.map(probabilityOf);
 }
 
 function pasted(first: Answer, second: Answer, region: Region, width: number): Answer {

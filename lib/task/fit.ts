@@ -2,7 +2,7 @@ import type { NativeExample, NativeTask } from '../../types/native.js';
 import { binaryMask, type PreparedExample } from './example.js';
 import type { Gallery } from './gallery.js';
 import type { Work } from './host.js';
-import { type Sight, sightOf } from './look.js';
+import type { Sight } from './look.js';
 import { type FitOptions, type Recipe, tilesAcross } from './recipe.js';
 import { boxOf, cropRound, cut, type Region, tilesOf, wholeOf } from './region.js';
 
@@ -98,7 +98,7 @@ export async function nativeExamples(
   const out: NativeExample[] = [];
   for (const [at, { example, region, mask }] of parts.entries()) {
     work.progress('encode', at / parts.length);
-    const embedding = await gallery.get(work, example.picture, region, { mirrored, ...sight });
+    const embedding = await gallery.get(work, example.picture, region, { mirrored, sight });
     out.push({
       embedding,
       mask: mirrored ? cut(mask, region.width, 1, wholeOf(region), true) : mask,
@@ -128,7 +128,7 @@ export async function fitLabel(
       ];
       for (const [pass, seen, options] of passes) {
         if (options === null) continue;
-        const native = await nativeExamples(work, gallery, seen, { mirrored, sight: sightOf(options) });
+        const native = await nativeExamples(work, gallery, seen, { mirrored, sight: options });
         parts.set(`${pass}${suffix}` as Part, await work.fit(native, options));
       }
     }

@@ -32,7 +32,7 @@ export class Gallery {
     work: Work,
     picture: Picture,
     region: Region,
-    { mirrored = false, ...sight }: { readonly mirrored?: boolean } & Sight = {},
+    { mirrored = false, sight = {} }: { readonly mirrored?: boolean; readonly sight?: Sight } = {},
   ): Promise<NativeEmbedding> {
     const { x, y, width, height } = region;
     const key = `${this.#number(picture)}:${x},${y},${width},${height},${mirrored},${sightKey(sight)}`;

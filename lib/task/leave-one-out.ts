@@ -4,7 +4,7 @@ import type { PreparedExample } from './example.js';
 import { evenly, firstParts, nativeExamples } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { LeftOut, Work } from './host.js';
-import { sightKey, sightOf } from './look.js';
+import { sightKey } from './look.js';
 import type { TaskSettings } from './options.js';
 import { type FitOptions, plainRecipe, type Recipe, tilesAcross, type View } from './recipe.js';
 import { type Trial, uncut, winner } from './trial.js';
@@ -53,7 +53,7 @@ export class LeaveOneOut {
       const results = new Map<FitOptions, readonly LeftOut[]>();
       let cutoffs: readonly number[] = [];
       for (const fits of groupBy(candidates, sightKey)) {
-        const native = await nativeExamples(work, own, parts, { groups: seen, sight: sightOf(fits[0]!) });
+        const native = await nativeExamples(work, own, parts, { groups: seen, sight: fits[0]! });
         work.progress('choose', 0);
         const found = await work.leaveOneOut(native, fits);
         for (const [at, fit] of fits.entries()) results.set(fit, found.candidates[at]!);

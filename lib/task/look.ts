@@ -25,10 +25,6 @@ export function nativeLook(picture: Picture, { size = 0, look = 'given' }: Sight
 /** What of a fit says how pictures are shown. */
 export type Sight = Pick<FitOptions, 'size' | 'look'>;
 
-export function sightOf({ size, look }: FitOptions): Sight {
-  return { ...(size === undefined ? {} : { size }), ...(look === undefined ? {} : { look }) };
-}
-
 /** For comparing and as a key. */
 export function sightKey({ size = 0, look = 'given' }: Sight): string {
   return `${size},${look}`;

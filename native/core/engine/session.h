@@ -30,9 +30,8 @@ struct ImageView {
 
 // How an image is shown to the encoder.
 struct Look {
-  int64_t side = 0;  // of the encoder's input, a multiple of the patch size; 0 = the model's own
-  int64_t radius =
-      0;  // of the surroundings that each pixel is compared with (support/flatten.h); 0 = as it is
+  int64_t side = 0;      // of the encoder's input, a multiple of the patch size; 0 = the model's own
+  int64_t radius = 0;    // of each pixel's surroundings (support/flatten.h); 0 = the image as it is
   int64_t channel = -1;  // of a coloured image, the one that is flattened; -1 = its grey
 };
 

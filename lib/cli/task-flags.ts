@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Axis, IntensityWindow } from '../image/index.js';
 import type { TaskOptions } from '../task/options.js';
-import { LOOKS, SCALES, VIEWS } from '../task/recipe.js';
+import { ENGINES, LOOKS, OUTPUTS, PARTNERS, SCALES, VIEWS } from '../task/recipe.js';
 import { decimal, integer, intensityWindow, oneAxis } from './parsers.js';
 import type { SupportFolder } from './support-folder.js';
 import { UsageError } from './usage-error.js';
@@ -42,9 +42,9 @@ export const FIT_FLAGS = [
 ] as const;
 
 const VALUES = {
-  engine: ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'],
-  output: ['auto', 'mean', 'dense', 'refined'],
-  partner: ['auto', 'none', 'threshold'],
+  engine: ['auto', ...ENGINES],
+  output: ['auto', ...OUTPUTS],
+  partner: ['auto', ...PARTNERS],
   scale: ['auto', ...SCALES],
   view: ['auto', ...VIEWS],
   look: ['auto', ...LOOKS],

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { LAYOUTS } from '../dataset/layouts/layout-options.js';
 import { SLICE_POLICIES } from '../dataset/slicing.js';
 import { SPLIT_RULES } from '../dataset/split.js';
-import { ENGINES, OUTPUTS, PARTNERS } from '../task/options.js';
-import { LOOKS, VIEWS } from '../task/recipe.js';
+import { ENGINES, LOOKS, OUTPUTS, PARTNERS, VIEWS } from '../task/recipe.js';
 
 /** Names become parts of file names. */
 const name = z.string().regex(/^[A-Za-z0-9][\w.+-]*$/, 'letters, digits, ".", "_", "+" and "-"');
@@ -76,9 +75,9 @@ const choices = {
   /** How tasks are made; see TaskOptions. */
   task: z
     .strictObject({
-      engine: z.enum(ENGINES).optional(),
-      output: z.enum(OUTPUTS).optional(),
-      partner: z.enum(PARTNERS).optional(),
+      engine: z.enum(['auto', ...ENGINES]).optional(),
+      output: z.enum(['auto', ...OUTPUTS]).optional(),
+      partner: z.enum(['auto', ...PARTNERS]).optional(),
       location: z.number().optional(),
       temperature: z.number().optional(),
       inputSize: count.optional(),

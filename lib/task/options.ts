@@ -11,14 +11,10 @@ import {
   requireKeys,
   requireOneOf,
 } from '../validate.js';
-import { LOOKS, type Look, SCALES, VIEWS, type View } from './recipe.js';
+import { ENGINES, LOOKS, type Look, OUTPUTS, PARTNERS, SCALES, VIEWS, type View } from './recipe.js';
 import type { VolumeOptions } from './slices-of-volume.js';
 
-export const ENGINES = ['auto', 'learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
-export type EngineChoice = (typeof ENGINES)[number];
-export const OUTPUTS = ['auto', 'mean', 'dense', 'refined'] as const;
-
-export const PARTNERS = ['auto', 'none', 'threshold'] as const;
+export type EngineChoice = 'auto' | (typeof ENGINES)[number];
 
 /** How a task is made. Whatever is left out, `auto` decides by leave-one-out on the examples. */
 export interface TaskOptions extends JobOptions {
@@ -29,9 +25,9 @@ export interface TaskOptions extends JobOptions {
    */
   readonly engine?: EngineChoice;
   /** Of `learned`: the task encoder's own answer (`dense`), SAM's from it (`refined`), or the mean of both. */
-  readonly output?: (typeof OUTPUTS)[number];
+  readonly output?: 'auto' | (typeof OUTPUTS)[number];
   /** A second engine, the mean with which decides: `threshold` beside another engine, or `none`. */
-  readonly partner?: (typeof PARTNERS)[number];
+  readonly partner?: 'auto' | (typeof PARTNERS)[number];
   /** Of `training-free`: how much the place in the picture counts, 0 to 1. */
   readonly location?: number;
   /** Of `training-free`: how sharply similarity decides, above 0. */
@@ -87,8 +83,8 @@ export interface TaskProgress {
 /** The options as a task keeps them: plain data, everything decided that needs no example. */
 export interface TaskSettings {
   readonly engine: EngineChoice;
-  readonly output: (typeof OUTPUTS)[number];
-  readonly partner: (typeof PARTNERS)[number];
+  readonly output: 'auto' | (typeof OUTPUTS)[number];
+  readonly partner: 'auto' | (typeof PARTNERS)[number];
   readonly location: number | null;
   readonly temperature: number | null;
   readonly scale: 'auto' | (typeof SCALES)[number];
@@ -139,9 +135,9 @@ export function taskSettings(options: TaskOptions): TaskSettings {
   const { engine = 'auto', output = 'auto', view = 'auto', ensemble = 1, subset = 0, seed = 0 } = options;
   const { scale = 'auto', cutoff = 'auto', look = 'auto' } = options;
   const { partner = 'auto', inputSize = 'auto', location, temperature, window, volume = {} } = options;
-  requireOneOf('options.engine', engine, ENGINES);
-  requireOneOf('options.output', output, OUTPUTS);
-  requireOneOf('options.partner', partner, PARTNERS);
+  requireOneOf('options.engine', engine, ['auto', ...ENGINES]);
+  requireOneOf('options.output', output, ['auto', ...OUTPUTS]);
+  requireOneOf('options.partner', partner, ['auto', ...PARTNERS]);
   requireOneOf('options.scale', scale, ['auto', ...SCALES]);
   requireOneOf('options.view', view, ['auto', ...VIEWS]);
   requireOneOf('options.look', look, ['auto', ...LOOKS]);

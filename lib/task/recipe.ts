@@ -1,3 +1,10 @@
+/** What can be fitted; `baseline` is the network of another method. */
+export const ENGINES = ['learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
+/** Of `learned`; see TaskOptions. */
+export const OUTPUTS = ['mean', 'dense', 'refined'] as const;
+/** Second engines. */
+export const PARTNERS = ['none', 'threshold'] as const;
+
 /** Levels of grey as they are, on the picture's own range, or relative to its median; the first without evidence. */
 export const SCALES = ['given', 'stretched', 'relative'] as const;
 
@@ -10,8 +17,8 @@ export type Look = (typeof LOOKS)[number];
 
 /** How a native engine is fitted: FitOptions of native/core/support/engine.h. */
 export interface FitOptions {
-  readonly engine: 'learned' | 'training-free' | 'threshold' | 'copy' | 'baseline';
-  readonly output?: 'mean' | 'dense' | 'refined';
+  readonly engine: (typeof ENGINES)[number];
+  readonly output?: (typeof OUTPUTS)[number];
   /** Weight of the location prior, 0 to 1. */
   readonly location?: number;
   readonly temperature?: number;

@@ -6,23 +6,27 @@ import { Random } from '../../lib/dataset/random.js';
 import { drawSupports, halves, pixelsWith } from '../../lib/experiment/draws.js';
 import { instancesOf } from '../../lib/experiment/experiment.js';
 import { loadConfig } from '../../lib/experiment/load-config.js';
-import { EXPERIMENTS } from '../../lib/experiment/names.js';
+import { EXPERIMENTS, type ExperimentName } from '../../lib/experiment/names.js';
 import { experimentNamed } from '../../lib/experiment/registry.js';
 import { checkTraining } from '../../lib/experiment/train-method.js';
 import { type ExperimentJson, writeConfig } from '../helpers/experiments.js';
 
-for (const size of ['small', 'paper']) {
-  for (const name of EXPERIMENTS) {
-    t.test(`the package's own config: ${size}, ${name}`, async (t) => {
-      const config = await loadConfig(size, name);
-      const experiment = experimentNamed(name);
-      experiment.check?.(config);
-      const instances = instancesOf(experiment, config);
-      t.ok(instances.length > 0);
-      t.equal(new Set(instances.map(({ id }) => id)).size, instances.length, 'ids are unique');
-      for (const { training } of instances) if (training !== null) checkTraining(training);
-    });
-  }
+const OWN: readonly (readonly [config: string, name: ExperimentName])[] = [
+  ...EXPERIMENTS.flatMap((name) => [['small', name] as const, ['paper', name] as const]),
+  ['gpu', 'table2'],
+  ['experiments/gpu/upper-bound.json', 'table2'],
+];
+
+for (const [file, name] of OWN) {
+  t.test(`the package's own config: ${file}, ${name}`, async (t) => {
+    const config = await loadConfig(file, name);
+    const experiment = experimentNamed(name);
+    experiment.check?.(config);
+    const instances = instancesOf(experiment, config);
+    t.ok(instances.length > 0);
+    t.equal(new Set(instances.map(({ id }) => id)).size, instances.length, 'ids are unique');
+    for (const { training } of instances) if (training !== null) checkTraining(training);
+  });
 }
 
 const BASE: ExperimentJson = {
@@ -47,6 +51,38 @@ t.test('extends joins data sets and methods, null takes out, the rest is replace
   t.same(Object.keys(config.datasets), ['a', 'c']);
   t.same(Object.keys(config.methods), ['model', 'copy']);
   t.match(config, { test: ['c'], supports: [4], draws: 7, queries: 24 });
+});
+
+t.test('a method like a template has what that has, as the extending file says it', async (t) => {
+  const folder = t.testdir();
+  const templates = {
+    short: { kind: 'baseline', name: 'unet', choose: 'best', train: { steps: 10, seed: 3 } },
+  };
+  await writeFile(
+    join(folder, 'base.json'),
+    JSON.stringify({
+      ...BASE,
+      templates,
+      methods: { own: { like: 'short', label: 'U', train: { seed: 4 } } },
+    }),
+  );
+  const own = { kind: 'baseline', name: 'unet', choose: 'best', label: 'U' };
+  const base = await loadConfig(join(folder, 'base.json'), 'table2');
+  t.same(base.methods.own, { ...own, train: { steps: 10, seed: 4 } });
+
+  const file = await writeConfig(folder, {
+    extends: 'base.json',
+    templates: { short: { ...templates.short, train: { steps: 20 } } },
+    methods: { plain: { like: 'short' } },
+  });
+  const config = await loadConfig(file, 'table2');
+  t.same(config.methods.own, { ...own, train: { steps: 20, seed: 4 } });
+  t.same(config.methods.plain, { kind: 'baseline', name: 'unet', choose: 'best', train: { steps: 20 } });
+
+  await t.rejects(
+    loadConfig(await writeConfig(folder, { ...BASE, methods: { own: { like: 'long' } } }), 'table2'),
+    { code: 'ERR_INVALID_ARG', message: /method own like "long", which "templates" does not have/ },
+  );
 });
 
 t.test('configs that do not fit are typed errors that name the place', async (t) => {

@@ -235,6 +235,7 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   fits(batch.hint.size(), batch.rows * image.frame.height * image.frame.width, "hint");
 
   runtime::use_threads(threads_);
+  const runtime::BufferReuse reuse;
   c10::InferenceMode inference;
   const auto positions = model_->sam->prompt_encoder->dense_pe(grid);
   const int64_t masks_a_row = options.multimask ? 3 : 1;

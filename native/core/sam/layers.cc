@@ -20,9 +20,7 @@ at::Tensor LinearImpl::forward(const at::Tensor& x) {
 }
 at::Tensor LinearImpl::forward_gelu(const at::Tensor& x) {
   if (packed_.defined()) return packed_linear_gelu(x, packed_, bias);
-  auto y = at::linear(x, weight, bias);
-  // Memory that is new costs more than the function itself.
-  return at::GradMode::is_enabled() ? at::gelu(y) : at::gelu_(y);
+  return gelu_of(at::linear(x, weight, bias));
 }
 at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
   if (packed_.defined()) return packed_linear_add(x, packed_, bias, other);
@@ -66,6 +64,11 @@ at::Tensor UpConv2dImpl::forward(const at::Tensor& x) {
   return at::conv_transpose2d(x, weight, bias, {2, 2});
 }
 
+at::Tensor UpConv2dImpl::forward_cells(const at::Tensor& x) {
+  const auto matrix = weight.permute({2, 3, 1, 0}).reshape({-1, weight.size(0)});
+  return at::linear(x, matrix, bias.repeat(4)).unflatten(-1, {4, bias.size(0)});
+}
+
 LayerNormImpl::LayerNormImpl(int64_t dim, double eps) : eps_(eps) {
   weight = register_parameter("weight", torch::empty({dim}));
   bias = register_parameter("bias", torch::empty({dim}));
@@ -79,7 +82,10 @@ LayerNorm2dImpl::LayerNorm2dImpl(int64_t channels, double eps) : eps_(eps) {
   bias = register_parameter("bias", torch::empty({channels}));
 }
 at::Tensor LayerNorm2dImpl::forward(const at::Tensor& x) {
-  return at::layer_norm(x.permute({0, 2, 3, 1}), {weight.size(0)}, weight, bias, eps_).permute({0, 3, 1, 2});
+  return forward_cells(x.permute({0, 2, 3, 1})).permute({0, 3, 1, 2});
+}
+at::Tensor LayerNorm2dImpl::forward_cells(const at::Tensor& x) {
+  return at::layer_norm(x, {weight.size(0)}, weight, bias, eps_);
 }
 
 EmbeddingImpl::EmbeddingImpl(int64_t count, int64_t dim) {
@@ -101,6 +107,8 @@ at::Tensor MlpImpl::forward(at::Tensor x) {
   }
   return x;
 }
+
+at::Tensor gelu_of(at::Tensor x) { return at::GradMode::is_enabled() ? at::gelu(x) : at::gelu_(x); }
 
 namespace {
 

@@ -49,6 +49,9 @@ class UpConv2dImpl : public torch::nn::Module {
  public:
   UpConv2dImpl(int64_t in, int64_t out);
   at::Tensor forward(const at::Tensor& x);
+  // The same as a product, for maps whose channels lie last: [..., in] -> [..., 4, out], a cell's four in the
+  // order of rows.
+  at::Tensor forward_cells(const at::Tensor& x);
   at::Tensor weight, bias;  // [in, out, 2, 2], [out]
 };
 TORCH_MODULE(UpConv2d);
@@ -72,6 +75,7 @@ class LayerNorm2dImpl : public torch::nn::Module {
  public:
   explicit LayerNorm2dImpl(int64_t channels, double eps = 1e-6);
   at::Tensor forward(const at::Tensor& x);
+  at::Tensor forward_cells(const at::Tensor& x);  // [..., C]
   at::Tensor weight, bias;
 
  private:
@@ -96,6 +100,9 @@ class MlpImpl : public torch::nn::Module {
   std::vector<Linear> layers_;
 };
 TORCH_MODULE(Mlp);
+
+// Without further memory where nothing is learned: memory that is new costs more than the function itself.
+at::Tensor gelu_of(at::Tensor x);
 
 // Fills every parameter for training from scratch: Kaiming-uniform weights and
 // biases as PyTorch's layers draw them, norms 1 and 0, embeddings N(0, 1),

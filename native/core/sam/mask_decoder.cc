@@ -1,6 +1,8 @@
 #include "sam/mask_decoder.h"
 
 #include <ATen/Functions.h>
+#include <ATen/Parallel.h>
+#include <ATen/ThreadLocalState.h>
 #include <torch/types.h>
 
 namespace gmiseg::sam {
@@ -57,45 +59,68 @@ DecodedMasks MaskDecoderImpl::forward(const ImageFeatures& features, const at::T
   }
   if (rows == 1 || at::GradMode::is_enabled() || !tokens.is_cpu())
     return finish(state, maps, positions, tokens, choice);
-  // On a CPU a row at a time is fastest: its maps stay in the caches, and their memory is used again.
-  std::vector<at::Tensor> logits, iou;
-  for (int64_t row = 0; row < rows; ++row) {
-    std::vector<at::Tensor> own_maps;
-    for (const auto& map : maps) own_maps.push_back(row_of(map, row));
-    const auto one = finish({state.queries.narrow(0, row, 1), row_of(state.keys, row)}, own_maps, positions,
-                            tokens.narrow(0, row, 1), choice);
-    logits.push_back(one.logits);
-    iou.push_back(one.iou);
+  // On a CPU a row at a time is fastest: its maps stay in the caches, and their memory is used again. Of
+  // several rows each thread does its own, since what is to do for one of them is too little to share well.
+  std::vector<at::Tensor> logits(static_cast<size_t>(rows)), iou(logits.size());
+  const auto decode = [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) {
+      std::vector<at::Tensor> own_maps;
+      for (const auto& map : maps) own_maps.push_back(row_of(map, row));
+      auto one = finish({state.queries.narrow(0, row, 1), row_of(state.keys, row)}, own_maps, positions,
+                        tokens.narrow(0, row, 1), choice);
+      logits[static_cast<size_t>(row)] = std::move(one.logits);
+      iou[static_cast<size_t>(row)] = std::move(one.iou);
+    }
+  };
+  if (2 * rows < at::get_num_threads()) {
+    decode(0, rows);
+  } else {
+    const at::ThreadLocalState caller;  // no gradients there either
+    at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {
+      const at::ThreadLocalStateGuard guard(caller);
+      decode(begin, end);
+    });
   }
   return {at::cat(logits), at::cat(iou)};
+}
+
+// A cell's descendants side by side until the masks are there, which are few: nothing large is turned.
+at::Tensor MaskDecoderImpl::upscaled(const at::Tensor& image, const at::Tensor& mixing, int64_t height,
+                                     int64_t width) {
+  auto cells = gelu_of(up1_->forward_cells(up0_->forward_cells(image)));
+  cells = gelu_of(up3_->forward_cells(cells));
+  const int64_t rows = cells.size(0), masks = mixing.size(1);
+  return at::matmul(mixing, cells.flatten(1, 3).transpose(1, 2))
+      .view({rows, masks, height, width, 2, 2, 2, 2})
+      .permute({0, 1, 2, 4, 6, 3, 5, 7})
+      .reshape({rows, masks, 4 * height, 4 * width});
+}
+
+at::Tensor MaskDecoderImpl::upscaled(const at::Tensor& image, const std::vector<at::Tensor>& maps,
+                                     const at::Tensor& mixing, int64_t height, int64_t width) {
+  // Tokens as they lie are the channels-last map.
+  auto map = image.unflatten(1, {height, width}).permute({0, 3, 1, 2});
+  map = gelu_of(up1_->forward(up0_->forward(map) + maps[1]));
+  map = gelu_of(map + mix1_->forward(map));
+  map = gelu_of(up3_->forward(map) + maps[0]);
+  map = gelu_of(map + mix0_->forward(map));
+  return at::matmul(mixing, map.flatten(2)).unflatten(2, {map.size(2), map.size(3)});
 }
 
 DecodedMasks MaskDecoderImpl::finish(const TwoWayTransformerImpl::State& state,
                                      const std::vector<at::Tensor>& maps, const at::Tensor& positions,
                                      const at::Tensor& tokens, MaskChoice choice) {
-  const int64_t rows = tokens.size(0), height = positions.size(2), width = positions.size(3);
+  const int64_t height = positions.size(2), width = positions.size(3);
   const auto [queries, image] = transformer_->finish(state, positions, tokens);
-  // Tokens as they lie are the channels-last map.
-  auto upscaled = image.reshape({rows, height, width, -1}).permute({0, 3, 1, 2});
-  if (maps.empty()) {
-    upscaled = at::gelu(up1_->forward(up0_->forward(upscaled)));
-    upscaled = at::gelu(up3_->forward(upscaled));
-  } else {
-    upscaled = up0_->forward(upscaled) + maps[1];
-    upscaled = at::gelu(up1_->forward(upscaled));
-    upscaled = at::gelu(upscaled + mix1_->forward(upscaled));
-    upscaled = up3_->forward(upscaled) + maps[0];
-    upscaled = at::gelu(upscaled);
-    upscaled = at::gelu(upscaled + mix0_->forward(upscaled));
-  }
   std::vector<at::Tensor> weights;
   const int64_t first = choice == MaskChoice::kMulti ? 1 : 0,
                 last = choice == MaskChoice::kSingle ? 1 : kMaskTokens;
   for (int64_t i = first; i < last; ++i)
     weights.push_back(hypernetworks_[i]->forward(queries.select(1, 1 + i)));
-  const auto masks = at::matmul(at::stack(weights, 1), upscaled.flatten(2));
+  const auto mixing = at::stack(weights, 1);  // [rows, M, C]
   DecodedMasks out;
-  out.logits = masks.view({rows, last - first, upscaled.size(2), upscaled.size(3)});
+  out.logits =
+      maps.empty() ? upscaled(image, mixing, height, width) : upscaled(image, maps, mixing, height, width);
   out.iou = iou_head_->forward(queries.select(1, 0)).slice(1, first, last);
   return out;
 }

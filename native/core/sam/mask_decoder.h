@@ -30,6 +30,11 @@ class MaskDecoderImpl : public torch::nn::Module {
   // row each or one for all; empty without a stem.
   DecodedMasks finish(const TwoWayTransformerImpl::State& state, const std::vector<at::Tensor>& maps,
                       const at::Tensor& positions, const at::Tensor& tokens, MaskChoice choice);
+  // Image tokens [P, g * g, C] and a mask's weights of channels [P, M, C / 8] -> masks [P, M, 4 g, 4 g];
+  // without a stem, and with one.
+  at::Tensor upscaled(const at::Tensor& image, const at::Tensor& mixing, int64_t height, int64_t width);
+  at::Tensor upscaled(const at::Tensor& image, const std::vector<at::Tensor>& maps, const at::Tensor& mixing,
+                      int64_t height, int64_t width);
   TwoWayTransformer transformer_{nullptr};
   Embedding iou_token_{nullptr}, mask_tokens_{nullptr};
   UpConv2d up0_{nullptr}, up3_{nullptr};

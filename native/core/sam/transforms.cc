@@ -108,8 +108,9 @@ at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamC
     // MedSAM resizes probabilities, not logits.
     return at::logit(bilinear(at::sigmoid(x), frame.height, frame.width), 1e-6);
   }
-  x = bilinear(x, frame.side, frame.side);
-  return bilinear(on_picture(x, frame), frame.height, frame.width);
+  x = on_picture(bilinear(x, frame.side, frame.side), frame);
+  const bool same = frame.input_height == frame.height && frame.input_width == frame.width;
+  return same ? x.contiguous() : bilinear(x, frame.height, frame.width);
 }
 
 at::Tensor mask_to_logits(const at::Tensor& mask, const Frame& frame, const SamConfig& config) {

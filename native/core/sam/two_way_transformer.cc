@@ -11,6 +11,8 @@ namespace {
 
 // Of one head: beyond, the fused kernel is the better one.
 constexpr int64_t kMostScores = int64_t{1} << 19;
+// As many times as many queries as keys are worth another layout of the scores.
+constexpr int64_t kManyQueries = 8;
 
 // [B, C, g, g] -> [B, g * g, C]
 at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1, 2); }
@@ -32,11 +34,17 @@ at::Tensor DecoderAttentionImpl::forward(const at::Tensor& q, const at::Tensor& 
   const auto queries = by_head(q_proj_->forward(q)), keys = by_head(k_proj_->forward(k));
   const auto values = by_head(v_proj_->forward(v));
   const double scale = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
-  // Image tokens that look at image tokens: their scores alone would fill the memory.
-  const bool large = queries.size(2) * keys.size(2) > kMostScores;
-  const auto answers =
-      large ? at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, scale)
-            : at::matmul(at::softmax(at::matmul(queries, keys.transpose(2, 3)) * scale, -1), values);
+  at::Tensor answers;
+  if (queries.size(2) * keys.size(2) > kMostScores) {
+    // Image tokens that look at image tokens: their scores alone would fill the memory.
+    answers = at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, scale);
+  } else if (queries.size(2) > kManyQueries * keys.size(2)) {
+    // Scores lie with the queries side by side: a softmax over a few keys has nothing to fill a vector with.
+    const auto scores = at::matmul(keys * scale, queries.transpose(2, 3));
+    answers = at::matmul(at::softmax(scores, 2).transpose(2, 3), values);
+  } else {
+    answers = at::matmul(at::softmax(at::matmul(queries, keys.transpose(2, 3)) * scale, -1), values);
+  }
   const auto out = answers.transpose(1, 2);
   return out_proj_->forward(out.reshape({out.size(0), out.size(1), out.size(2) * out.size(3)}));
 }

@@ -105,6 +105,22 @@ t.test('neither order nor repetition of the examples matters, and a file gives t
   }
 });
 
+t.test('in bfloat16 as well, about the same', async (t) => {
+  const precise = await open(t);
+  const rounded = await Segmenter.load({ checkpoint: model, device: 'cpu', threads: 1, dtype: 'bfloat16' });
+  t.teardown(() => rounded.close());
+  for (const options of [{}, ...ENGINES.slice(0, 6)] as TaskOptions[]) {
+    const [want, got] = await Promise.all(
+      [precise, rounded].map(async (segmenter) => await ask(await segmenter.defineTask(discs(4), options))),
+    );
+    const far = want!.probability!.filter((value, at) => Math.abs(value - got!.probability![at]!) > 0.1);
+    t.ok(
+      far.length < 0.02 * want!.probability!.length,
+      `${JSON.stringify(options)}: ${far.length} pixels differ`,
+    );
+  }
+});
+
 t.test('local contrast: light that changes across a picture does not count', async (t) => {
   const segmenter = await open(t);
   // Thin lines on a slope of grey that is much steeper than they are bright.

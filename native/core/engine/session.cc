@@ -20,8 +20,9 @@ namespace gmiseg::engine {
 
 namespace {
 
-// Prompts decoded together: enough to share the work, few enough to stop soon.
-constexpr int64_t kRowsAtOnce = 8;
+// Prompts decoded together: enough to share the work, few enough to stop soon, and so few that their masks,
+// of which there are copies in several types, do not fill the memory.
+constexpr int64_t kRowsAtOnce = 8, kPixelsAtOnce = int64_t{1} << 26;
 
 at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device) {
   return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat).clone().to(device);
@@ -161,9 +162,15 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Loo
   seen->pixels = pixels.permute({2, 0, 1}).clone(at::MemoryFormat::Contiguous);
   if (model_->task_encoder) {
     const auto inside = sam::picture_share(seen->frame).to(model_->device);
+    const auto mixed = own_precision();
     seen->maps = model_->task_encoder->maps(input, seen->features, inside);
   }
   return std::make_shared<EmbeddingImpl>(std::move(seen), config.low_res(), model_.get(), model_->version);
+}
+
+// A task encoder's weights are float32 whatever those of the SAM are.
+runtime::Autocast SessionImpl::own_precision() const {
+  return {model_->device.type(), {model_->dtype == at::kBFloat16, at::kBFloat16}};
 }
 
 sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
@@ -240,9 +247,10 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   const auto positions = model_->sam->prompt_encoder->dense_pe(grid);
   const int64_t masks_a_row = options.multimask ? 3 : 1;
   const int64_t pixels = image.frame.height * image.frame.width, low = side * side;
-  for (int64_t first = 0; first < batch.rows; first += kRowsAtOnce) {
+  const int64_t rows_at_once = std::clamp<int64_t>(kPixelsAtOnce / (masks_a_row * pixels), 1, kRowsAtOnce);
+  for (int64_t first = 0; first < batch.rows; first += rows_at_once) {
     progress.report("decode", static_cast<double>(first) / static_cast<double>(batch.rows));
-    const int64_t count = std::min(kRowsAtOnce, batch.rows - first);
+    const int64_t count = std::min(rows_at_once, batch.rows - first);
     const auto prompts = prompts_of_rows(batch, image.frame, first, count);
     const auto encoded = model_->sam->prompt_encoder->forward(prompts, count, grid);
     const auto decoded = model_->sam->mask_decoder->forward(

@@ -11,6 +11,7 @@
 #include "engine/session.h"
 #include "io/json.h"
 #include "model/model.h"
+#include "runtime/autocast.h"
 #include "support/engine.h"
 
 namespace gmiseg::engine {
@@ -80,6 +81,7 @@ class SessionImpl : public Session {
   // The embedding's own kind, checked to be of this model and its weights of today.
   const EmbeddingImpl& own(const Embedding& embedding) const;
   std::vector<support::Example> examples_of(const std::vector<TaskExample>& examples) const;
+  runtime::Autocast own_precision() const;
   sam::Prompts prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
                                int64_t count) const;
 

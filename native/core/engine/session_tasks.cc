@@ -68,6 +68,7 @@ std::shared_ptr<Task> SessionImpl::define_task(const std::vector<TaskExample>& e
                                                const std::string& options_json, const Progress& progress) {
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
+  const auto mixed = own_precision();
   const auto options = support::FitOptions::from_json(io::Json::parse(options_json, "task options"));
   return std::make_shared<TaskImpl>(support::fit_members(*model_, examples_of(examples), options, progress),
                                     model_);
@@ -80,6 +81,7 @@ void SessionImpl::predict_task(const Task& task, const Embedding& embedding, con
   const auto& image = *own(embedding).seen;
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
+  const auto mixed = own_precision();
   sam::Prompts corrections;
   if (prompts != nullptr) {
     if (prompts->rows != 1) {
@@ -88,7 +90,7 @@ void SessionImpl::predict_task(const Task& task, const Embedding& embedding, con
     }
     corrections = prompts_of_rows(*prompts, image.frame, 0, 1);
   }
-  const auto [probability, spread] = own_one.fitted.probability(*model_, image, corrections);
+  const auto [probability, spread] = own_one.fitted.probability(*model_, image, corrections, progress);
   const auto write = [](const at::Tensor& values, float* to) {
     if (to == nullptr) return;
     const auto host = values.to(at::kFloat).contiguous();
@@ -102,6 +104,7 @@ std::string SessionImpl::leave_one_out(const std::vector<TaskExample>& examples,
                                        const std::string& candidates_json, const Progress& progress) {
   runtime::use_threads(threads_);
   c10::InferenceMode inference;
+  const auto mixed = own_precision();
   std::vector<support::FitOptions> candidates;
   const auto json = io::Json::parse(candidates_json, "task candidates");
   for (const auto& candidate : json.as_array()) {

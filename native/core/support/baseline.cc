@@ -14,8 +14,8 @@ class Baseline : public Engine {
  public:
   Baseline(model::Model& model, baselines::Support support) : model_(model), support_(std::move(support)) {}
 
-  at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
-    const auto answer = model_.baseline->predict(query.features.embedding, support_, {});
+  at::Tensor probability(const Seen& query, const sam::Prompts&, const Progress& progress) const override {
+    const auto answer = model_.baseline->predict(query.features.embedding, support_, progress);
     return baselines::on_picture(answer, query.frame.height, query.frame.width)
         .view({query.frame.height, query.frame.width})
         .cpu();

@@ -24,7 +24,7 @@ class Copy : public Engine {
   Copy(at::Tensor thumbnails, at::Tensor masks)
       : thumbnails_(std::move(thumbnails)), masks_(std::move(masks)) {}
 
-  at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
+  at::Tensor probability(const Seen& query, const sam::Prompts&, const Progress&) const override {
     const auto distance = (thumbnails_ - thumbnail(query.pixels)).square().sum(1);
     const auto mask = masks_.index({distance.argmin()}).to(at::kFloat);
     // Interpolation of equal values may end a rounding error above them.

@@ -167,7 +167,7 @@ std::unique_ptr<Engine> fit(model::Model& model, const std::vector<Example>& exa
   check_engine(model, options.engine);
   if (examples.empty()) throw Error(ErrorCode::kInvalidArg, "A task needs at least one example.");
   for (const auto& example : examples) check_size(model, *example.image, options);
-  if (options.engine == "learned") return fit_learned(model, examples, options);
+  if (options.engine == "learned") return fit_learned(model, examples, options, progress);
   if (options.engine == "training-free") return fit_training_free(model, examples, options);
   if (options.engine == "baseline") return fit_baseline(model, examples);
   if (options.engine == "threshold") return fit_threshold(examples, options);
@@ -185,12 +185,14 @@ std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& ten
 }
 
 std::pair<at::Tensor, at::Tensor> Fitted::probability(const model::Model& model, const Seen& query,
-                                                      const sam::Prompts& prompts) const {
+                                                      const sam::Prompts& prompts,
+                                                      const Progress& progress) const {
   check_size(model, query, options);
   const double shift = -std::log(options.cutoff / (1 - options.cutoff));
   std::vector<at::Tensor> all;
   for (const auto& member : members) {
-    const auto p = member->probability(query, prompts);
+    progress.check();
+    const auto p = member->probability(query, prompts, progress);
     all.push_back(shift == 0 ? p : at::sigmoid(at::logit(p, 1e-6) + shift));
   }
   if (all.size() == 1) return {all[0], at::zeros_like(all[0])};
@@ -273,7 +275,7 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
       const auto engine = fit(model, at_places(examples, in), options, progress);
       for (const size_t i : out) {
         progress.check();
-        results[c][i] = judged(examples[i], engine->probability(*examples[i].image, {}));
+        results[c][i] = judged(examples[i], engine->probability(*examples[i].image, {}, progress));
       }
     }
   }

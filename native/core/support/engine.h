@@ -79,7 +79,8 @@ class Engine {
   virtual ~Engine() = default;
   // Probability of the target, float32 [H, W] of the query, on the CPU. `prompts`: further clicks and boxes
   // of one object in the input's frame, for engines that end in SAM's decoder; the others ignore them.
-  virtual at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const = 0;
+  virtual at::Tensor probability(const Seen& query, const sam::Prompts& prompts,
+                                 const Progress& progress) const = 0;
   // Everything that `restore` needs, under these names.
   virtual io::NamedTensors tensors() const = 0;
   // What it found, for people: thresholds, prototypes, ...
@@ -94,7 +95,7 @@ std::unique_ptr<Engine> restore(model::Model& model, const io::NamedTensors& ten
 
 // Each engine's own.
 std::unique_ptr<Engine> fit_learned(model::Model& model, const std::vector<Example>& examples,
-                                    const FitOptions& options);
+                                    const FitOptions& options, const Progress& progress);
 std::unique_ptr<Engine> fit_training_free(model::Model& model, const std::vector<Example>& examples,
                                           const FitOptions& options);
 std::unique_ptr<Engine> fit_baseline(model::Model& model, const std::vector<Example>& examples);
@@ -116,7 +117,7 @@ struct Fitted {
 
   // Mean and standard deviation over the members, float32 [H, W] each.
   std::pair<at::Tensor, at::Tensor> probability(const model::Model& model, const Seen& query,
-                                                const sam::Prompts& prompts) const;
+                                                const sam::Prompts& prompts, const Progress& progress) const;
   io::Json describe() const;
 };
 

@@ -93,7 +93,7 @@ class Learned : public Engine {
   Learned(model::Model& model, TaskState state, std::string output)
       : model_(model), state_(std::move(state)), output_(std::move(output)) {}
 
-  at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const override {
+  at::Tensor probability(const Seen& query, const sam::Prompts& prompts, const Progress&) const override {
     return learned_logits(model_, state_, query, prompts).probability(output_);
   }
   io::NamedTensors tensors() const override {
@@ -129,9 +129,10 @@ std::unique_ptr<Engine> learned_engine(model::Model& model, TaskState state, con
 }
 
 std::unique_ptr<Engine> fit_learned(model::Model& model, const std::vector<Example>& examples,
-                                    const FitOptions& options) {
-  return learned_engine(model, model.task_encoder->combine(contributions_of(model, examples, {}), 1),
-                        options.output);
+                                    const FitOptions& options, const Progress& progress) {
+  const auto contributions =
+      contributions_of(model, examples, progress);  // says so where there is no task encoder
+  return learned_engine(model, model.task_encoder->combine(contributions, 1), options.output);
 }
 
 std::unique_ptr<Engine> restore_learned(model::Model& model, const io::NamedTensors& tensors,

@@ -86,7 +86,7 @@ class Threshold : public Engine {
  public:
   explicit Threshold(Band band) : band_(band) {}
 
-  at::Tensor probability(const Seen& query, const sam::Prompts&) const override {
+  at::Tensor probability(const Seen& query, const sam::Prompts&, const Progress&) const override {
     const auto x =
         levels_of(query.pixels, query.pixels.size(0) == 1 ? 0 : band_.channel, band_.smoothing, band_.scale);
     // Half way between two levels, so that the edge levels themselves belong to the band. An end of the scale

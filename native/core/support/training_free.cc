@@ -119,7 +119,7 @@ class TrainingFree : public Engine {
     }
   }
 
-  at::Tensor probability(const Seen& query, const sam::Prompts& prompts) const override {
+  at::Tensor probability(const Seen& query, const sam::Prompts& prompts, const Progress&) const override {
     const auto logits = evidence(query);
     const int64_t side = sam::low_res_of(query.frame, model_.sam->config);
     const auto low = at::upsample_bilinear2d(logits.unsqueeze(0).unsqueeze(0), {side, side}, false);

@@ -6,6 +6,7 @@ import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import type { StepReport, ValidationReport } from '../../lib/training.js';
 import { readTensors } from '../helpers/checkpoints.js';
+import { writeDrawnStore } from '../helpers/drawn-store.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
@@ -100,6 +101,41 @@ t.test('a run that was stopped and resumed ends as one that was not, also with r
   for await (const report of reports) if (report.type === 'step' && report.step === 3) break;
   await (await open(t)).train(store, { ...options('parts'), resume: true });
   t.ok(weights('parts').equals(weights('whole')));
+});
+
+t.test('a small task shows no query among its supports', async (t) => {
+  const folder = t.testdir();
+  const shades = [40, 90, 200];
+  const store = await writeDrawnStore(
+    join(folder, 'store'),
+    'squares',
+    new Map([[1, 'square']]),
+    shades.map((shade, at) => {
+      const mask = Uint8Array.from({ length: 32 * 32 }, (_, i) =>
+        i % 32 < 8 + 4 * at && i < 32 * 16 ? 1 : 0,
+      );
+      const image = mask.map((value, i) => (value === 1 ? shade : 20 + ((i * 7) % (5 + at))));
+      return { subject: `s${at}`, height: 32, width: 32, split: 'train', image, mask };
+    }),
+  );
+  // Nothing is drawn but who is shown and who is asked, and nothing is learned: a loss tells which.
+  const losses = async (supports: number): Promise<string[]> => {
+    const segmenter = await open(t, { seed: 3 });
+    const still = { noise: 0, flip: 0, zoom: 0, rotate: 0, gamma: 0, promptedWeight: 0, learningRate: 1e-12 };
+    const options = { ...short(join(folder, `${supports}`)), ...still, syntheticShare: 0, weightDecay: 0 };
+    const found = new Set<string>();
+    for await (const report of segmenter.train(store, {
+      ...options,
+      steps: 24,
+      supports: [supports],
+      queries: 1,
+    }))
+      if (report.type === 'step') found.add(report.loss.toFixed(4));
+    return [...found].sort();
+  };
+  const pairs = await losses(2);
+  t.equal(pairs.length, 3, 'each is asked by the other two');
+  t.same(await losses(8), pairs, 'and no more than these are there to show');
 });
 
 t.test('the running mean of the weights is what is written, and what the model goes on with', async (t) => {

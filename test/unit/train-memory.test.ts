@@ -1,10 +1,11 @@
 /** A training that is told how much memory there is. */
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import type { TrainSummary } from '../../lib/training.js';
+import { readTensors } from '../helpers/checkpoints.js';
 import { TINY } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
@@ -15,7 +16,7 @@ async function run(
   t: Test,
   folder: string,
   options: Partial<TrainOptions>,
-): Promise<{ summary: TrainSummary; losses: number[] }> {
+): Promise<{ summary: TrainSummary; losses: number[]; weights: unknown }> {
   const store = join(folder, 'store');
   if (!existsSync(store)) await writeShapeStore(store);
   const segmenter = await Segmenter.load({ config: CONFIG, device: 'cpu', threads: 1 });
@@ -29,7 +30,7 @@ async function run(
   for await (const report of training) if (report.type === 'step') losses.push(report.loss);
   const summary = await training;
   await segmenter.close();
-  return { summary, losses };
+  return { summary, losses, weights: readTensors(summary.file) };
 }
 
 t.test('as many blocks are recomputed as the budget needs, and the steps are the same', async (t) => {
@@ -43,15 +44,39 @@ t.test('as many blocks are recomputed as the budget needs, and the steps are the
   const { heldBytes, expectedBytes } = all.summary.memory!;
   // Three quarters of what the step would keep, measured from what the process holds by now.
   const memory = heldBytes + Math.round(0.75 * (expectedBytes - heldBytes));
-  const { summary, losses } = await run(t, folder, { memory });
+  const { summary, losses, weights } = await run(t, folder, { memory });
   const { recomputedBlocks, expectedBytes: expected } = summary.memory!;
   t.ok(recomputedBlocks > 0 && recomputedBlocks <= CONFIG.depth, `${recomputedBlocks} blocks`);
   t.ok(expected <= memory);
-  t.same(losses, plain.losses, 'recomputed activations are the same ones');
+  t.same(losses, plain.losses);
+  t.same(weights, plain.weights, 'recomputed activations are the same ones, to the last bit');
   await t.rejects(run(t, folder, { memory: 1e6 }), {
     code: 'ERR_OUT_OF_MEMORY',
     message: /needs about \d+\.\d GiB with all activations recomputed.*Lower batchSize/,
   });
+});
+
+t.test('the heaviest batch is what is planned for', async (t) => {
+  const folder = t.testdir();
+  const options = { memory: 1e12, episodes: true, batchSize: 1, queries: 1, noise: 0, steps: 40 } as const;
+  const planned = async (supports: number[]): Promise<number> => {
+    // It ends before its first step.
+    const { memory } = (await run(t, folder, { ...options, supports, maxMinutes: 1e-9 })).summary;
+    return memory!.expectedBytes - memory!.heldBytes;
+  };
+  const [mixed, many] = [await planned([1, 8]), await planned([8])];
+  t.ok(mixed < 1.05 * many);
+  t.ok(mixed > 0.95 * many, `${mixed} of ${many}`);
+});
+
+t.test('where nothing learns nothing is recomputed: beside a frozen encoder', async (t) => {
+  const folder = t.testdir();
+  const options = { episodes: true, batchSize: 1, supports: [1], queries: 1, train: 'task-encoder' } as const;
+  const plain = await run(t, folder, options);
+  t.same((await run(t, folder, { ...options, activationCheckpointing: true })).weights, plain.weights);
+  const { summary, weights } = await run(t, folder, { ...options, memory: 1e12 });
+  t.same(weights, plain.weights);
+  t.equal(basename(summary.file), basename(plain.summary.file));
 });
 
 t.test('frozen weights keep less: an adapter from a later block on', async (t) => {

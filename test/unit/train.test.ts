@@ -47,6 +47,20 @@ const short = (out: string): TrainOptions => ({
   validateSamples: 2,
 });
 
+t.test('a training that is refused leaves embeddings and tasks as they were', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  const embedding = await segmenter.encode(IMAGE);
+  await segmenter.train(store, { ...short(join(folder, 'run')), steps: 1 });
+  const fresh = await segmenter.encode(IMAGE);
+  await t.rejects(segmenter.predict(embedding, PROMPTS), { code: 'ERR_INVALID_ARG', message: /older than/ });
+  const refused = async (data: string, run: string): Promise<unknown> =>
+    await segmenter.train(data, short(join(folder, run)));
+  await t.rejects(refused(store, 'run'), { code: 'ERR_INVALID_ARG' });
+  await t.rejects(refused(join(folder, 'nowhere'), 'other'), { code: 'ERR_DATASET' });
+  await t.resolves(segmenter.predict(fresh, PROMPTS));
+});
+
 for (const adapter of [
   { kind: 'lora', rank: 2 },
   { kind: 'pooled' },

@@ -22,16 +22,15 @@ struct SegmentHolder : torch::CustomClassHolder {
 };
 
 struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
-  // `anchor` requires a gradient so that the backward pass comes here even if
+  // y: what the segment made of x. `anchor` requires a gradient so that the backward pass comes here even if
   // x needs none (the first adapted block over a frozen stem).
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& anchor,
-                            const c10::intrusive_ptr<SegmentHolder>& holder) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& y, const at::Tensor& x,
+                            const at::Tensor& anchor, const c10::intrusive_ptr<SegmentHolder>& holder) {
     (void)anchor;
     context->save_for_backward({x});
     context->saved_data["segment"] = c10::IValue::make_capsule(holder);
     context->saved_data["x_needs_grad"] = x.requires_grad();
-    at::AutoGradMode no_grad(false);
-    return holder->segment(x);
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -47,16 +46,25 @@ struct CheckpointFunction : torch::autograd::Function<CheckpointFunction> {
       y = holder->segment(x);
     }
     torch::autograd::backward({y}, {gradients[0]});
-    return {x_needs_grad ? x.grad() : at::Tensor(), at::Tensor(), at::Tensor()};
+    return {at::Tensor(), x_needs_grad ? x.grad() : at::Tensor(), at::Tensor(), at::Tensor()};
   }
 };
 
 }  // namespace
 
 at::Tensor checkpoint(const Segment& segment, const at::Tensor& x) {
+  at::Tensor y;
+  {
+    // As the way back will compute it, to the last bit: layers take other paths where nothing is learned.
+    auto inside = x.detach();
+    inside.requires_grad_(x.requires_grad());
+    const auto made = segment(inside);
+    if (!made.requires_grad()) return made;  // nothing learns here, so nothing was kept either
+    y = made.detach();
+  }
   const auto anchor = torch::zeros({1}, x.options().dtype(at::kFloat)).requires_grad_();
   return CheckpointFunction::apply(
-      x, anchor, c10::make_intrusive<SegmentHolder>(segment, current_autocast(x.device().type())));
+      y, x, anchor, c10::make_intrusive<SegmentHolder>(segment, current_autocast(x.device().type())));
 }
 
 }  // namespace gmiseg::runtime

@@ -238,9 +238,10 @@ TaskState TaskEncoderImpl::combine(const Contributions& supports, int64_t tasks)
       const auto penalty = kPenalty * scales_[i].penalty.to(at::kFloat).exp();
       const auto eye = at::eye(last + 1, inside.options());
       const auto target = (inside - outside).select(2, last).unsqueeze(2);
-      // Asking a GPU whether it failed would hold up the step; what is not finite shows in the loss.
-      const auto& [factor, info] =
-          at::linalg_cholesky_ex(inside + outside + penalty * eye, false, !inside.is_cuda());
+      // In training what is not finite shows in the loss, which skips the step, and asking a GPU would hold
+      // it up.
+      const auto& [factor, info] = at::linalg_cholesky_ex(inside + outside + penalty * eye, false,
+                                                          !at::GradMode::is_enabled() && !inside.is_cuda());
       state.ridge = at::cholesky_solve(target, factor).squeeze(2);
       out.scales.push_back(std::move(state));
     }

@@ -62,7 +62,7 @@ Batch Adversarial::make_batch(int64_t number) const {
   std::vector<at::Tensor> images, own, masks;
   Batch batch;
   for (int64_t i = 0; i < options_.batch_size; ++i) {
-    const auto two = episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 2, size);
+    const auto two = episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1, 1, size);
     images.push_back(jitter(baselines::picture_input(two[0].image, size), options_.noise, rng));
     own.push_back(baselines::mask_input(two[0].mask, size));
     const auto other = baselines::mask_input(two[1].mask, size);

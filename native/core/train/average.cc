@@ -25,11 +25,10 @@ void WeightAverage::update(int64_t step) {
 }
 
 void WeightAverage::swap() {
-  torch::NoGradGuard no_grad;
   for (size_t i = 0; i < weights_.size(); ++i) {
-    const auto kept = weights_[i].detach().clone();
-    weights_[i].copy_(means_[i].second);
-    means_[i].second.copy_(kept);
+    const auto kept = weights_[i].detach();
+    weights_[i].set_data(means_[i].second);
+    means_[i].second.set_data(kept);
   }
 }
 

@@ -85,6 +85,11 @@ Episodes::Batch Episodes::batch(int64_t number) const {
   return {rng, supports, size, tasks_of(size), static_cast<uint64_t>(number * most)};
 }
 
+int64_t Episodes::pixels(int64_t number) const {
+  const auto drawn = batch(number);
+  return drawn.tasks * (drawn.supports + options_.queries) * drawn.size * drawn.size;
+}
+
 // Half the side is a quarter of the pixels, but not of the time.
 int64_t Episodes::tasks_of(int64_t size) const {
   return std::max<int64_t>(1, options_.batch_size * size_ / size);
@@ -108,7 +113,8 @@ std::vector<Element> Episodes::synthetic_task(uint64_t item, int64_t count, int6
   return out;
 }
 
-std::vector<Element> Episodes::real_task(uint64_t item, int64_t count, runtime::Rng& rng) const {
+std::vector<Element> Episodes::real_task(uint64_t item, int64_t supports, int64_t queries,
+                                         runtime::Rng& rng) const {
   const auto& tasks = index_->train();
   const auto& task = tasks[rng.below(static_cast<int64_t>(tasks.size()))];
   // Shuffled, then the subjects taken in turns: queries and supports are of different ones where there are
@@ -130,9 +136,16 @@ std::vector<Element> Episodes::real_task(uint64_t item, int64_t count, runtime::
     }
   }
   chosen.insert(chosen.end(), rest.begin(), rest.end());
+  // A task of fewer samples than are wanted repeats some, but never shows a query among the supports: what
+  // has been shown need not be understood.
+  const auto have = static_cast<int64_t>(chosen.size());
+  const bool enough = have >= supports + queries;
+  const int64_t asked = enough ? queries : std::min(queries, have / 2),
+                shown = enough ? supports : have - asked;
   std::vector<Element> out;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto& ref = chosen[i % chosen.size()];
+  for (int64_t i = 0; i < supports + queries; ++i) {
+    const bool query = i >= supports && asked > 0;
+    const auto& ref = chosen[static_cast<size_t>(query ? shown + (i - supports) % asked : i % shown)];
     runtime::Rng own(options_.seed, kElementStream, (item << 8) + static_cast<uint64_t>(i));
     const auto sample = augment({index_->image(ref), index_->labels(ref)}, ref.label, still_, own);
     out.push_back({sample.image, sample.labels.eq(ref.label)});
@@ -140,11 +153,12 @@ std::vector<Element> Episodes::real_task(uint64_t item, int64_t count, runtime::
   return out;
 }
 
-std::vector<Element> Episodes::draw(uint64_t item, int64_t count, int64_t size) const {
+std::vector<Element> Episodes::draw(uint64_t item, int64_t supports, int64_t queries, int64_t size) const {
   runtime::Rng rng(options_.seed, kTaskStream, item);
   const bool synthetic = !index_ || rng.chance(options_.episodes ? options_.synthetic_share : 0);
   const Turn turn{rng.chance(options_.flip), rng.chance(options_.flip) ? 1 + rng.below(3) : 0};
-  auto out = synthetic ? synthetic_task(item, count, size, rng) : real_task(item, count, rng);
+  auto out = synthetic ? synthetic_task(item, supports + queries, size, rng)
+                       : real_task(item, supports, queries, rng);
   for (auto& element : out) element = turn(element);
   return out;
 }

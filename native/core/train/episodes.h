@@ -38,9 +38,12 @@ class Episodes {
     uint64_t first;  // number of the first of its tasks
   };
   Batch batch(int64_t number) const;
-  // So many elements of the run's task number `item`, which depends on the seed alone; synthetic ones of
-  // `size` pixels a side.
-  std::vector<Element> draw(uint64_t item, int64_t count, int64_t size) const;
+  // That the encoder sees in it.
+  int64_t pixels(int64_t number) const;
+  // So many elements of the run's task number `item`, which depends on the seed alone, supports first;
+  // synthetic ones of `size` pixels a side. No query is among the supports, unless there is one picture
+  // alone.
+  std::vector<Element> draw(uint64_t item, int64_t supports, int64_t queries, int64_t size) const;
 
   // Dice of each query, [Q], by suffixes of the task's name; the first one counts.
   using Scores = std::vector<std::pair<std::string, at::Tensor>>;
@@ -58,7 +61,7 @@ class Episodes {
  private:
   int64_t tasks_of(int64_t size) const;
   std::vector<Element> synthetic_task(uint64_t item, int64_t count, int64_t size, runtime::Rng& rng) const;
-  std::vector<Element> real_task(uint64_t item, int64_t count, runtime::Rng& rng) const;
+  std::vector<Element> real_task(uint64_t item, int64_t supports, int64_t queries, runtime::Rng& rng) const;
 
   const TrainOptions& options_;
   const TrainOptions still_;  // the same without mirroring: that is the task's, not the element's

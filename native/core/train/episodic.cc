@@ -46,6 +46,7 @@ class Episodic : public Objective {
     return names;
   }
   Batch make_batch(int64_t number) const override;
+  int64_t weight_of(int64_t number) const override { return episodes_.pixels(number); }
   Losses forward(const Batch& batch) override;
   Validation validate() override;
   io::Json tasks() const override { return episodes_.describe(); }
@@ -84,7 +85,7 @@ Batch Episodic::make_batch(int64_t number) const {
       support_inside, query_inside;
   bool whole = true;
   for (int64_t t = 0; t < tasks; ++t) {
-    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports + queries, size);
+    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports, queries, size);
     for (int64_t i = 0; i < supports + queries; ++i) {
       const auto& element = elements[i];
       const auto input = input_of(element, config);

@@ -1,5 +1,6 @@
 #include "train/feed.h"
 
+#include <ATen/Parallel.h>
 #include <omp.h>
 #include <torch/types.h>
 
@@ -32,8 +33,11 @@ void Feed::stop() {
 void Feed::run() {
   torch::NoGradGuard no_grad;
   // Many makers with a pool of threads each would stand in each other's way. The setting is this thread's
-  // own.
-  if (options_.threads > 1) omp_set_num_threads(1);
+  // own, but LibTorch puts the process's in its place when the thread first asks.
+  if (options_.threads > 1) {
+    at::get_num_threads();
+    omp_set_num_threads(1);
+  }
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [this] { return stop_ || started_ < taken_ + kAhead + options_.threads; });

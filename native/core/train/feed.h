@@ -21,6 +21,8 @@ struct FeedOptions {
 
 class Feed {
  public:
+  // Batches that lie ready beside those being made.
+  static constexpr int64_t kAhead = 4;
   // Calls of `make` for different numbers run side by side.
   using Maker = std::function<Batch(int64_t number)>;
   // Makes batches first, first + 1, ...; they leave in that order, however many threads make them.
@@ -39,8 +41,6 @@ class Feed {
     Batch batch;
     std::exception_ptr error;
   };
-  // Batches that lie ready beside those being made.
-  static constexpr int64_t kAhead = 4;
   void run();
   void stop();
 

@@ -34,7 +34,7 @@ Batch InContextObjective::make_batch(int64_t number) const {
   auto [rng, supports, size, tasks, first] = episodes_.batch(number);
   std::vector<at::Tensor> support_images, query_images, masks, targets;
   for (int64_t t = 0; t < tasks; ++t) {
-    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports + options_.queries, size);
+    const auto elements = episodes_.draw(first + static_cast<uint64_t>(t), supports, options_.queries, size);
     for (size_t i = 0; i < elements.size(); ++i) {
       const bool support = static_cast<int64_t>(i) < supports;
       const auto image = baselines::picture_input(elements[i].image, size);

@@ -26,6 +26,11 @@ class Objective {
   virtual const std::vector<std::string>& value_names() const = 0;
   // Batch number `number` of the run, which depends on the seed and the number alone. On the feed's thread.
   virtual Batch make_batch(int64_t number) const = 0;
+  // How much a batch asks of the memory, beside other batches of the run; cheap.
+  virtual int64_t weight_of(int64_t number) const {
+    (void)number;
+    return 0;
+  }
   // Batches are on the model's device; autocast is set as the options say.
   virtual Losses forward(const Batch& batch) = 0;
   // Nothing to judge by: samples = 0.

@@ -73,7 +73,7 @@ struct TrainOptions {
   double final_factor = 0.01;         // "finalFactor": last learning rate / learningRate
   double beta1 = 0.9, beta2 = 0.999;  // "beta1", "beta2"
   double epsilon = 1e-8;              // "epsilon"
-  double weight_decay = 0.01;         // "weightDecay", decoupled; not on biases, norms and embeddings
+  double weight_decay = 0.01;         // "weightDecay", decoupled; not on what has one axis: biases, norms
   double clip = 1.0;                  // "clipNorm": of the whole gradient; 0 = never
   double average = 0;                 // "average": decay of the running mean of the weights, which is what
                                       // validates and is written as the model; 0 = the last weights

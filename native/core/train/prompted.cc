@@ -24,11 +24,19 @@ class Prompted : public Objective {
     return names;
   }
   Batch make_batch(int64_t number) const override;
+  int64_t weight_of(int64_t number) const override;
   Losses forward(const Batch& batch) override;
   Validation validate() override { return train::validate(model_, index_, options_, stop_); }
   io::Json tasks() const override { return index_.describe(); }
 
  private:
+  // What is drawn for a whole batch.
+  struct Kind {
+    bool box = false, refine = false;
+    int64_t points = 0;
+    uint64_t noise_seed = 0;
+  };
+  Kind kind_of(int64_t number) const;
   void add_loss(const sam::DecodedMasks& masks, const Batch& batch, Losses& out) const;
 
   model::Model& model_;
@@ -38,16 +46,29 @@ class Prompted : public Objective {
   const SampleIndex index_;
 };
 
+Prompted::Kind Prompted::kind_of(int64_t number) const {
+  runtime::Rng rng(options_.seed, kBatchStream, static_cast<uint64_t>(number));
+  Kind out;
+  const double kind = rng.uniform(0, options_.box_share + options_.points_share + options_.both_share);
+  out.box = kind < options_.box_share || kind >= options_.box_share + options_.points_share;
+  const bool with_points = kind >= options_.box_share;
+  const int64_t points = 1 + rng.below(options_.max_points);
+  out.points = with_points ? points : 0;
+  out.refine = rng.chance(options_.refine_share);
+  out.noise_seed = rng.seed();
+  return out;
+}
+
+// In masks that are decoded: all four for a single point, and one more to refine.
+int64_t Prompted::weight_of(int64_t number) const {
+  const auto kind = kind_of(number);
+  return (kind.points == 1 && !kind.box ? 4 : 1) + (kind.refine ? 1 : 0);
+}
+
 Batch Prompted::make_batch(int64_t number) const {
   const auto& options = options_;
   const auto& config = model_.sam->config;
-  runtime::Rng batch_rng(options.seed, kBatchStream, static_cast<uint64_t>(number));
-  const double kind = batch_rng.uniform(0, options.box_share + options.points_share + options.both_share);
-  const bool with_box = kind < options.box_share || kind >= options.box_share + options.points_share;
-  const bool with_points = kind >= options.box_share;
-  const int64_t points = 1 + batch_rng.below(options.max_points);
-  const bool refine = batch_rng.chance(options.refine_share);
-  const uint64_t noise_seed = batch_rng.seed();
+  const auto kind = kind_of(number);
 
   std::vector<at::Tensor> images, targets, all_points, boxes;
   for (int64_t i = 0; i < options.batch_size; ++i) {
@@ -73,17 +94,17 @@ Batch Prompted::make_batch(int64_t number) const {
           sample.labels.eq(p == 0 ? ref.label : others[rng.below(static_cast<int64_t>(others.size()))]);
       if (p > 0 && mask.sum().item<int64_t>() < options.min_pixels) mask = sample.labels.eq(ref.label);
       targets.push_back(low_res_target(mask, frame, config, options.target));
-      if (with_points) all_points.push_back(points_in_mask(mask, points, frame, rng));
-      if (with_box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, rng));
+      if (kind.points > 0) all_points.push_back(points_in_mask(mask, kind.points, frame, rng));
+      if (kind.box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, rng));
     }
   }
   Batch batch;
   batch.images = at::cat(images);
   batch.target = at::stack(targets);
-  if (with_points) batch.points = at::stack(all_points);
-  if (with_box) batch.boxes = at::stack(boxes);
-  if (refine) {
-    auto generator = at::detail::createCPUGenerator(noise_seed);
+  if (kind.points > 0) batch.points = at::stack(all_points);
+  if (kind.box) batch.boxes = at::stack(boxes);
+  if (kind.refine) {
+    auto generator = at::detail::createCPUGenerator(kind.noise_seed);
     batch.error_noise = 1 - at::rand(batch.target.sizes(), generator, at::kFloat);
   }
   return batch;

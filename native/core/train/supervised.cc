@@ -25,7 +25,7 @@ class Supervised : public BaselineObjective {
     std::vector<at::Tensor> images, targets;
     for (int64_t i = 0; i < options_.batch_size; ++i) {
       const auto one =
-          episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 1, model_.image_size())
+          episodes_.draw(static_cast<uint64_t>(number * options_.batch_size + i), 0, 1, model_.image_size())
               .front();
       const auto image = baselines::picture_input(one.image, model_.image_size());
       images.push_back(jitter(image, options_.noise, rng));

@@ -37,7 +37,7 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Options that may change on resume: they do not touch the weights.
+// Options that may change on resume: where the data lies, what is written when, and what it may take.
 constexpr const char* kFreeOptions[] = {"maxMinutes",  "keepCheckpoints", "checkpointEvery", "exportEvery",
                                         "reportEvery", "feedThreads",     "memory",          "data"};
 
@@ -63,6 +63,13 @@ struct StepRecord {
   double learning_rate, milliseconds;
   at::Tensor values;  // loss, what the objective measures, gradient norm, skipped
 };
+
+int64_t bytes_of(const torch::nn::Module& module) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : sam::named_weights(module))
+    bytes += static_cast<int64_t>(tensor.nbytes());
+  return bytes;
+}
 
 class Trainer {
  public:
@@ -105,6 +112,8 @@ Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& si
       learner_(learner_of(model_, options_)),
       objective_(learner_->objective(stop_)),
       folder_(options_.out, options_.resume) {
+  // From here on weights may change; what is refused before changes nothing.
+  ++model_.version;
   optimizer_ = std::make_unique<AdamW>(
       learner_->parameters(),
       AdamWOptions{options_.beta1, options_.beta2, options_.epsilon, options_.weight_decay, false});
@@ -120,22 +129,35 @@ int64_t Trainer::feed_threads() const {
   return model_.device.is_cuda() ? std::clamp<int64_t>(cores - 2, 1, kMostFeedThreads) : 1;
 }
 
-// What is kept for the backward pass. Planned on the batch that the run goes on with.
+// What is kept for the backward pass. Planned on the heaviest of the run's first batches, wherever it goes
+// on.
 void Trainer::plan() {
   if (options_.checkpointing) {
     objective_->recompute(std::vector<bool>(static_cast<size_t>(model_.sam->config.depth), true));
   }
   if (options_.memory == 0) return;
+  constexpr int64_t kLookedAt = 1024;
+  int64_t heaviest = 0;
+  for (int64_t i = 1; i < std::min(kLookedAt, options_.steps * options_.accumulate); ++i)
+    if (objective_->weight_of(i) > objective_->weight_of(heaviest)) heaviest = i;
+  auto batch = objective_->make_batch(heaviest);
+  int64_t inputs = 0;
+  batch.each([&](at::Tensor& tensor) {
+    tensor = tensor.to(model_.device);
+    inputs += static_cast<int64_t>(tensor.nbytes());
+  });
   int64_t weights = 0;
   for (const auto& [name, p] : optimizer_->parameters()) weights += static_cast<int64_t>(p.nbytes());
-  // Two moments, whose pages are touched by the first step; on a GPU the weights and their mean as well.
-  int64_t held = 2 * weights;
-  if (!model_.device.is_cpu()) {
-    held += average_ ? weights : 0;
-    for (const auto& p : model_.sam->parameters()) held += static_cast<int64_t>(p.nbytes());
+  // The gradients of a step's first batches lie there while the others pass.
+  int64_t held = options_.accumulate > 1 ? weights : 0;
+  if (model_.device.is_cpu()) {
+    // Weights, their mean and the moments are resident by now.
+    held += (Feed::kAhead + feed_threads()) * inputs;
+  } else {
+    held += (average_ ? 3 : 2) * weights + inputs + bytes_of(*model_.sam);
+    if (model_.adapter) held += bytes_of(*model_.adapter);
+    if (model_.task_encoder) held += bytes_of(*model_.task_encoder);
   }
-  auto batch = objective_->make_batch(step_ * options_.accumulate);
-  batch.each([&](at::Tensor& tensor) { tensor = tensor.to(model_.device); });
   {
     runtime::Autocast autocast(model_.device.type(), options_.autocast());
     memory_ = plan_memory(model_, *objective_, batch, options_.memory, held);
@@ -393,14 +415,17 @@ std::string Trainer::run() {
 class TrainedModel {
  public:
   explicit TrainedModel(model::Model& model) : model_(model) {
-    ++model_.version;
     if (model_.sam) model_.sam->image_encoder->unpack();
   }
   ~TrainedModel() {
-    model::freeze(model_);
-    if (model_.baseline) return;
-    for (auto& p : model_.sam->parameters()) {
-      if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
+    try {
+      model::freeze(model_);
+      if (model_.baseline) return;
+      for (auto& p : model_.sam->parameters()) {
+        if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
+      }
+    } catch (const std::exception&) {
+      // No memory, or no GPU any more: whoever asks the model next hears of it.
     }
   }
 

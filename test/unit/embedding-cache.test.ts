@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { LoadOptions } from '../../lib/load-options.js';
 import { Segmenter } from '../../lib/segmenter.js';
+import { readTensors, writeTensors } from '../helpers/checkpoints.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { discs, taskModel } from '../helpers/tasks.js';
 
@@ -62,6 +63,54 @@ t.test('other pictures, weights, sizes and types are others', async (t) => {
   await other.close();
   await embedded(await open(t, { embeddingCache: join(embeddingCache, 'b'), checkpoint, config: TINY }));
   t.equal((await kept(join(embeddingCache, 'b'))).length, 2);
+});
+
+t.test('with an adapter as well', async (t) => {
+  const folder = t.testdir();
+  const trained = await open(t, {});
+  const options = {
+    out: join(folder, 'run'),
+    episodes: true,
+    steps: 1,
+    batchSize: 1,
+    supports: [1],
+    queries: 1,
+  };
+  await trained.train([], { ...options, adapter: { kind: 'lora' }, validateEvery: 0, validateSamples: 0 });
+  const adapter = join(folder, 'adapter.safetensors');
+  await trained.save(adapter, { what: 'adapter' });
+  const embeddingCache = join(folder, 'cache');
+  const want = await embedded(await open(t, { adapter, embeddingCache }));
+  t.equal((await kept(embeddingCache)).length, 1);
+  t.same(await embedded(await open(t, { adapter, embeddingCache })), want);
+  await embedded(await open(t, { embeddingCache }));
+  t.equal((await kept(embeddingCache)).length, 2, 'without it the picture is seen otherwise');
+});
+
+t.test('shards are told apart by what is in them', async (t) => {
+  const folder = t.testdir();
+  const tensors = Object.entries(readTensors(TINY_WEIGHTS));
+  const shards = [tensors.slice(0, 40), tensors.slice(40)];
+  const map = shards.flatMap((part, at) => part.map(([name]) => [name, `model-${at}.safetensors`]));
+  await writeFile(
+    join(folder, 'model.safetensors.index.json'),
+    JSON.stringify({ weight_map: Object.fromEntries(map) }),
+  );
+  const write = (): void => {
+    for (const [at, part] of shards.entries())
+      writeTensors(join(folder, `model-${at}.safetensors`), Object.fromEntries(part));
+  };
+  write();
+  const embeddingCache = join(folder, 'cache');
+  const options = { checkpoint: join(folder, 'model.safetensors.index.json'), config: TINY, embeddingCache };
+  const first = await embedded(await open(t, options));
+  t.same(first, await embedded(await open(t, {})));
+  const [, bias] = tensors.find(([name]) => name === 'image_encoder.patch_embed.proj.bias')!;
+  bias.data = Buffer.from(bias.data);
+  bias.data.writeFloatLE(bias.data.readFloatLE(0) + 1, 0);
+  write();
+  t.not((await embedded(await open(t, options))).equals(first), true);
+  t.equal((await kept(embeddingCache)).length, 2);
 });
 
 t.test('a task is the same to the last bit', async (t) => {

@@ -34,17 +34,24 @@ std::string digest(const std::string& text) {
 // The sha256 of a checkpoint of a gigabyte takes seconds, which a process that encodes one picture has not
 // got: it is remembered for as long as the file is untouched.
 std::string remembered_identity(const std::string& folder, model::Model& model) {
-  struct stat file {};
-  if (model.checkpoint_path.empty() || stat(model.checkpoint_path.c_str(), &file) != 0)
-    return model.base_id();
-  const std::string seen = model.checkpoint_path + "|" + std::to_string(file.st_dev) + "|" +
-                           std::to_string(file.st_ino) + "|" + std::to_string(file.st_size) + "|" +
-                           std::to_string(file.st_mtim.tv_sec) + "." + std::to_string(file.st_mtim.tv_nsec);
+  if (model.checkpoint_path.empty()) return model.base_id();
+  std::string seen;
+  for (const auto& path : io::weight_files(model.checkpoint_path)) {
+    struct stat file {};
+    if (stat(path.c_str(), &file) != 0) return model.base_id();
+    seen += path + "|" + std::to_string(file.st_dev) + "|" + std::to_string(file.st_ino) + "|" +
+            std::to_string(file.st_size) + "|" + std::to_string(file.st_mtim.tv_sec) + "." +
+            std::to_string(file.st_mtim.tv_nsec) + "\n";
+  }
   const std::string note = folder + "/checkpoint-" + digest(seen).substr(0, 32);
   std::string known;
   if (std::ifstream(note) >> known && known.size() == 64) return model.base_identity = known;
   const auto identity = model.base_id();
-  io::write_file_atomically(note, identity + "\n");
+  try {
+    io::write_file_atomically(note, identity + "\n");
+  } catch (const Error&) {
+    // A folder that takes nothing more is no reason to fail; it is found anew next time.
+  }
   return identity;
 }
 

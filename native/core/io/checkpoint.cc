@@ -13,6 +13,7 @@
 
 #include "io/huggingface.h"
 #include "io/mapped_file.h"
+#include "io/sha256.h"
 #include "io/torch_checkpoint.h"
 #include "runtime/error.h"
 
@@ -76,26 +77,27 @@ TensorFile read_file(const std::string& path, std::string& format) {
   return torch ? read_torch_checkpoint(path) : read_safetensors(path);
 }
 
-// {"weight_map": {name: file}} and the files beside it.
-TensorFile read_shards(const std::string& path, std::string& format) {
+// {"weight_map": {name: file}}: the names by the paths of the files beside it.
+std::map<std::string, std::set<std::string>> shards_of(const std::string& path) {
   const Json index = read_json(path);
   const Json* map = index.is_object() ? index.find("weight_map") : nullptr;
   if (map == nullptr || !map->is_object() || map->as_object().empty())
     bad_format(path, "has no \"weight_map\".");
   std::map<std::string, std::set<std::string>> shards;
-  size_t count = 0;
   for (const auto& [name, file] : map->as_object()) {
     const std::string shard = file.is_string() ? file.as_string() : "";
     if (shard.empty() || shard[0] == '.' ||
         shard.find_first_of(std::string_view("/\\\0", 3)) != std::string::npos) {
       bad_format(path, "names a shard outside its folder: \"" + shard + "\".");
     }
-    shards[shard].insert(name);
-    ++count;
+    shards[folder_of(path) + "/" + shard].insert(name);
   }
+  return shards;
+}
+
+TensorFile read_shards(const std::string& path, std::string& format) {
   TensorFile result;
-  for (const auto& [shard, names] : shards) {
-    const std::string shard_path = folder_of(path) + "/" + shard;
+  for (const auto& [shard_path, names] : shards_of(path)) {
     TensorFile part = read_file(shard_path, format);
     for (auto& [name, tensor] : part.tensors) {
       if (names.count(name) == 0)
@@ -105,7 +107,6 @@ TensorFile read_shards(const std::string& path, std::string& format) {
     if (part.tensors.size() != names.size()) bad_format(shard_path, "lacks weights that its index promises.");
     result.metadata.merge(part.metadata);
   }
-  if (result.tensors.size() != count) bad_format(path, "does not agree with its shards.");
   return result;
 }
 
@@ -354,6 +355,24 @@ StoredWeights read_stored_weights(const std::string& path) {
   stored.tensors = std::move(file.tensors);
   stored.metadata = std::move(file.metadata);
   return stored;
+}
+
+std::vector<std::string> weight_files(const std::string& path) {
+  std::vector<std::string> out{path};
+  if (is_index(path)) {
+    for (const auto& [shard, names] : shards_of(path)) out.push_back(shard);
+  }
+  return out;
+}
+
+std::string sha256_of_weights(const std::string& path) {
+  if (!is_index(path)) return sha256_of_file(path);
+  Sha256 hash;
+  for (const auto& file : weight_files(path)) {
+    const std::string own = sha256_of_file(file);
+    hash.update(own.data(), own.size());
+  }
+  return hash.hex();
 }
 
 Checkpoint interpret_weights(const StoredWeights& stored) {

@@ -25,7 +25,6 @@ struct Checkpoint {
   // "gmiseg" (metadata `gmiseg.config`) | "huggingface" (names) | "medsam" (see
   // below) | "sam" | "adapter" (names) | "unknown" (no weights of a SAM).
   std::string flavour;
-  std::string sha256;  // of that file; empty until asked for (sha256_of_file)
   // Names as in the reference (image_encoder.blocks.0...): wrappers and prefixes
   // (`model.`, `state_dict.`, `model_state.`, `module.`, `sam.` and others, in any
   // combination) removed, Hugging Face names translated; what is no weight of a
@@ -67,6 +66,11 @@ Checkpoint read_checkpoint(const StoredWeights& stored);
 Json infer_sam_config(const NamedTensors& tensors, std::string& reason);
 
 std::string sha256_of_file(const std::string& path);
+
+// The files that `StoredWeights::path` stands for: itself, and of an index its shards after it.
+std::vector<std::string> weight_files(const std::string& path);
+// Identifies weights: the hash of their file, or of the hashes of an index and its shards.
+std::string sha256_of_weights(const std::string& path);
 
 // One error for everything that does not fit. `expected` and `found` are
 // name -> shape; throws Error(kCheckpointMismatch) that lists missing,

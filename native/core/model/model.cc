@@ -116,7 +116,7 @@ io::NamedTensors with_prefix(const io::NamedTensors& tensors, const std::string&
 const std::string& Model::base_id() {
   if (base_identity.empty()) {
     base_identity =
-        checkpoint_path.empty() ? "random-" + std::to_string(seed) : io::sha256_of_file(checkpoint_path);
+        checkpoint_path.empty() ? "random-" + std::to_string(seed) : io::sha256_of_weights(checkpoint_path);
   }
   return base_identity;
 }
@@ -327,6 +327,7 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   model->sam->eval();
   freeze(*model);
+  model->version = 0;  // nobody has seen another one
   progress.report("load", 1);
   return model;
 }

@@ -23,7 +23,7 @@ export interface RuntimeInfo {
   readonly cpuCapability: string;
   readonly cudaBuilt: boolean;
   readonly cudaAvailable: boolean;
-  readonly devices: readonly { readonly id: string; readonly name?: string; readonly memoryBytes?: number }[];
+  readonly devices: readonly { readonly id: string; readonly name?: string }[];
 }
 
 /** What a checkpoint holds. */

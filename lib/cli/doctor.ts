@@ -110,13 +110,7 @@ function addonChecks(probe: Probe): Check[] {
     {
       name: 'devices',
       ok: true,
-      found: runtime.devices
-        .map(({ id, name, memoryBytes }) =>
-          [id, name, memoryBytes === undefined ? undefined : `(${gib(memoryBytes)})`]
-            .filter((part) => part !== undefined)
-            .join(' '),
-        )
-        .join('\n'),
+      found: runtime.devices.map(({ id, name }) => (name === undefined ? id : `${id} ${name}`)).join('\n'),
     },
   ];
 }

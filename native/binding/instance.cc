@@ -135,7 +135,7 @@ std::shared_ptr<Instance::Pending> Instance::remove(Napi::Env env, uint64_t id) 
 void Instance::stop_lane() {
   stopped_ = true;
   for (const auto& [id, pending] : jobs_) pending->job->stop.store(true);
-  lane_->stop();
+  if (lane_) lane_->stop();  // it may never have started
 }
 
 void Instance::shut_down() {

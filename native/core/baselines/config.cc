@@ -103,7 +103,7 @@ Config Config::from_json(const Json& json) {
     bad("image_size", "is " + std::to_string(config.image_size) + ", not a multiple of " +
                           std::to_string(divisor) + " of at least " + std::to_string(2 * divisor) + ".");
   }
-  // Four convolutions of stride 2 and 1 must leave the discriminator something to judge.
+  // Five convolutions of stride 2 and 1 must leave the discriminator something to judge.
   if (config.method == "cyclegan" && config.image_size < 32) bad("image_size", "must be at least 32.");
   return config;
 }

@@ -66,7 +66,12 @@ at::Tensor Neuralizer::context_of(const at::Tensor& images, const at::Tensor& ma
   return at::cat({first_of_three(images), first_of_three(masks)}, -3);
 }
 
-at::Tensor Neuralizer::logits_of(const at::Tensor& output) const { return output.slice(1, 0, 1); }
+at::Tensor Neuralizer::logits_of(const at::Tensor& output) const {
+  // Raw values are cut at one half.
+  constexpr double kSteepness = 10;
+  const auto x = output.slice(1, 0, 1);
+  return config.activation == "none" ? kSteepness * (x - 0.5) : x;
+}
 
 at::Tensor Neuralizer::probability_of(const at::Tensor& output) const {
   const auto x = output.slice(1, 0, 1);

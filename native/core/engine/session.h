@@ -4,7 +4,8 @@
 //
 // Threads: every function here is called on the lane thread and sets grad mode,
 // device and thread count itself. Nothing is safe to call from two threads at
-// once, except destruction and `memory_bytes()`.
+// once, except destruction, `memory_bytes()` and what an embedding tells of itself
+// (of one on a GPU `copy_to` waits for what the lane has started there).
 #pragma once
 
 #include <cstdint>
@@ -142,7 +143,7 @@ std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progre
 std::string inspect_checkpoint(const std::string& path, const Progress& progress);
 
 // JSON: {gmiseg, torch, torchBuilt, compiler, cpuCapability, cudaBuilt, cudaAvailable,
-// threads, devices: [{id, name, memoryBytes?}]}. Never throws.
+// threads, devices: [{id, name}]}. Never throws.
 std::string runtime_info_json();
 
 // Runs one suite of reference values ("sam-tiny", "lora", "pooled", "attention", "flatten", "losses",

@@ -217,17 +217,6 @@ TensorFile read_safetensors(const std::string& path) {
   return result;
 }
 
-TensorFileHeader read_safetensors_header(const std::string& path) {
-  const std::shared_ptr<MappedFile> file = MappedFile::open(path);
-  Header header = read_header(*file);
-  TensorFileHeader result;
-  result.metadata = std::move(header.metadata);
-  for (Entry& entry : header.entries) {
-    result.tensors.push_back({std::move(entry.name), std::string(entry.dtype->name), std::move(entry.shape)});
-  }
-  return result;
-}
-
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata) {
   // The header keeps the caller's order; the data lies widest dtype first, so
   // that every tensor is aligned. The same input gives the same bytes.

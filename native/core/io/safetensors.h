@@ -22,18 +22,6 @@ struct TensorFile {
 // Every check of spec/libtorch.md 1: throws Error(kCheckpointNotFound | kCheckpointFormat).
 TensorFile read_safetensors(const std::string& path);
 
-// Only the header: cheap whatever the file's size.
-struct TensorInfo {
-  std::string name;
-  std::string dtype;  // as in the file, "F32"
-  std::vector<int64_t> shape;
-};
-struct TensorFileHeader {
-  std::vector<TensorInfo> tensors;
-  Metadata metadata;
-};
-TensorFileHeader read_safetensors_header(const std::string& path);
-
 // Writes to a temporary name beside `path`, syncs and renames. Tensors may live
 // on any device and need not be contiguous. Throws Error(kIo).
 void write_safetensors(const std::string& path, const NamedTensors& tensors, const Metadata& metadata = {});

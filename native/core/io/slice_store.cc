@@ -133,7 +133,7 @@ Slice read_slice(const Json& entry, Shards& shards, const std::string& where) {
 
 class MappedSliceStore final : public SliceStore {
  public:
-  explicit MappedSliceStore(const std::string& folder) : path_(folder) {
+  explicit MappedSliceStore(const std::string& folder) {
     const std::string index_path = folder + "/index.json";
     const auto file =
         as_dataset("'" + folder + "' is no slice store", [&] { return MappedFile::open(index_path); });
@@ -162,10 +162,8 @@ class MappedSliceStore final : public SliceStore {
   const std::vector<SliceInfo>& slices() const override { return infos_; }
   const uint8_t* image(size_t slice) const override { return images_.at(slice).const_data_ptr<uint8_t>(); }
   const uint8_t* mask(size_t slice) const override { return masks_.at(slice).const_data_ptr<uint8_t>(); }
-  const std::string& path() const override { return path_; }
 
  private:
-  std::string path_;
   std::vector<SliceInfo> infos_;
   std::vector<at::Tensor> images_, masks_;
 };

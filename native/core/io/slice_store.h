@@ -26,7 +26,6 @@ class SliceStore {
   virtual const std::vector<SliceInfo>& slices() const = 0;
   virtual const uint8_t* image(size_t slice) const = 0;  // [height, width, channels]
   virtual const uint8_t* mask(size_t slice) const = 0;   // [height, width], label values
-  virtual const std::string& path() const = 0;
 };
 
 }  // namespace gmiseg::io

@@ -71,7 +71,10 @@ RoundedProducts::~RoundedProducts() {
 }
 
 void use_threads(int threads) {
-  if (threads > 0 && at::get_num_threads() != threads) at::set_num_threads(threads);
+  // Of LibTorch's own choosing, before anybody has named a number.
+  static const int own = at::get_num_threads();
+  const int wanted = threads > 0 ? threads : own;
+  if (at::get_num_threads() != wanted) at::set_num_threads(wanted);
 }
 
 }  // namespace gmiseg::runtime

@@ -37,19 +37,6 @@ Lattice::Lattice(Rng rng, int columns, int rows, float limit)
   for (auto& value : values) value = std::clamp(rng.normal(), -limit, limit);
 }
 
-float Lattice::at(float x, float y) const {
-  const Tap across = tap_at(x * static_cast<float>(columns), columns);
-  const Tap down = tap_at(y * static_cast<float>(rows), rows);
-  float sum = 0;
-  for (int j = 0; j < 4; ++j) {
-    const float* row = values.data() + (down.first + j) * (columns + 3) + across.first;
-    float part = 0;
-    for (int i = 0; i < 4; ++i) part += row[i] * across.weight[static_cast<size_t>(i)];
-    sum += part * down.weight[static_cast<size_t>(j)];
-  }
-  return sum;
-}
-
 void Lattice::add_to(Plane& plane, int64_t size, float amplitude) const {
   const auto n = static_cast<size_t>(size);
   const auto across = taps(size, columns), down = taps(size, rows);
@@ -99,10 +86,6 @@ std::vector<float> curve(Rng rng, int count, int cells) {
     out[static_cast<size_t>(i)] = sum;
   }
   return out;
-}
-
-void add_grain(Plane& plane, Rng rng, float amplitude) {
-  for (auto& value : plane) value += amplitude * Rng::gauss(rng.next());
 }
 
 }  // namespace gmiseg::synth

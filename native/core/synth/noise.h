@@ -16,8 +16,6 @@ struct Lattice {
 
   // Independent normal draws, never beyond `limit` deviations.
   Lattice(Rng rng, int columns, int rows, float limit = 4);
-  // The field's value; x, y in [0, 1] across the picture, clamped.
-  float at(float x, float y) const;
   // plane[size, size] += amplitude * field
   void add_to(Plane& plane, int64_t size, float amplitude) const;
 };
@@ -31,8 +29,5 @@ Plane fractal(Rng rng, int64_t size, float cells, int octaves, float fall = 0.6F
 
 // 1-D: `count` values of a smooth curve with about unit deviation.
 std::vector<float> curve(Rng rng, int count, int cells);
-
-// plane += amplitude * independent normal draws
-void add_grain(Plane& plane, Rng rng, float amplitude);
 
 }  // namespace gmiseg::synth

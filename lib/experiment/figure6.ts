@@ -90,7 +90,10 @@ function chart(
     name: `support-${name}`,
     title: panels.length > 1 ? 'By data set' : 'Mean over the data sets',
     rows,
-    spec: lineChart('examples', 'Dice', { log: true, columns: panels.length > 1 ? 3 : 0 }),
+    spec: lineChart('examples', 'Dice', {
+      counts: setup.config.supports,
+      columns: panels.length > 1 ? 3 : 0,
+    }),
   };
 }
 

@@ -41,7 +41,7 @@ function chart(setup: Setup, results: Results): ChartSection {
     name: 'examples',
     title: 'Dice by the number of examples',
     rows,
-    spec: lineChart('examples', 'Dice', { log: true }),
+    spec: lineChart('examples', 'Dice', { counts: setup.config.supports }),
   };
 }
 

@@ -31,14 +31,17 @@ export function barChart(group: string, value: string): Spec {
 
 /**
  * Lines with a band round them. Rows: x, series, mean, low, high, and panel where `columns` says how many panels stand
- * in a row.
+ * in a row. `counts`: the values of x, if they are counts, which double rather than add up.
  */
 export function lineChart(
   x: string,
   value: string,
-  { log = false, columns = 0 }: { readonly log?: boolean; readonly columns?: number } = {},
+  { counts, columns = 0 }: { readonly counts?: readonly number[]; readonly columns?: number } = {},
 ): Spec {
-  const scale = log ? { scale: { type: 'log', base: 2 } } : { scale: { zero: false } };
+  const scale =
+    counts === undefined
+      ? { scale: { zero: false } }
+      : { scale: { type: 'log', base: 2 }, axis: { values: counts, format: 'd' } };
   const size = { width: columns > 0 ? 240 : 520, height: columns > 0 ? 180 : 320 };
   const layers = {
     encoding: {

@@ -8,6 +8,7 @@ import {
   isVolumePath,
   type LabelMap2D,
   type LabelVolume,
+  labelsOnGrid,
   type OverlayOptions,
   putSlice,
   readImage,
@@ -147,8 +148,8 @@ export class ItemPredictor {
         `--slice ${flags.slice}: ${item.input} has slices 0 to ${volume.shape[axis] - 1} along axis ${axis}.`,
       );
     }
-    const truth = item.truth === null ? null : await this.sameGrid(item.truth, volume);
-    const rough = flags.mask === undefined ? null : await this.sameGrid(flags.mask, volume);
+    const truth = item.truth === null ? null : await this.onGrid(item.truth, volume);
+    const rough = flags.mask === undefined ? null : await this.onGrid(flags.mask, volume);
     if (this.prompts.file !== null) this.checkSlices(this.prompts.file, volume);
     const target = emptyMaskLike(volume);
     const reports: ObjectReport[] = [];
@@ -233,13 +234,14 @@ export class ItemPredictor {
     );
   }
 
-  private async sameGrid(file: string, volume: Volume): Promise<LabelVolume> {
+  /** Labels on the volume's grid, turned where they are stored in another orientation. */
+  private async onGrid(file: string, volume: Volume): Promise<LabelVolume> {
     if (!(await isVolumePath(file))) {
       throw new UsageError(
         `${file} is a picture, but ${this.item.input} a volume; give a NIfTI mask on its grid.`,
       );
     }
-    const labels = await readLabelVolume(file, { signal: this.signal });
+    const labels = labelsOnGrid(await readLabelVolume(file, { signal: this.signal }), volume);
     if (labels.shape.join() !== volume.shape.join()) {
       throw new GmisegError(
         'ERR_SHAPE',

@@ -6,8 +6,10 @@ import {
   isVolumePath,
   type LabelNames,
   type LabelVolume,
+  labelsOnGrid,
   type Orientation,
   orientationOf,
+  placesDiffer,
   readImage,
   readLabelNames,
   readMask,
@@ -163,18 +165,11 @@ function assemble(
   const first = stored.find(({ resample }) => resample !== true)?.volume;
   const file = (volume: Volume): string => volume.source?.path ?? one.id;
   const orientation = orientationOf((first ?? truth).affine);
-  let label = truth;
-  if (first !== undefined && orientationOf(truth.affine) !== orientation) {
-    // Turned, the grids agree; left alone, a mask would be laid over its image mirrored.
-    const turned = reorient(truth, orientation);
-    const fits = turned.shape.join() === first.shape.join();
-    if (fits && (!placesDiffer(first, turned) || truth.shape.join() !== first.shape.join())) {
-      label = turned;
-      warnings.add(
-        `the mask is stored as ${orientationOf(truth.affine)}, its image as ${orientation}; it was turned`,
-      );
-    }
-  }
+  const label = first === undefined ? truth : labelsOnGrid(truth, first);
+  if (label !== truth)
+    warnings.add(
+      `the mask is stored as ${orientationOf(truth.affine)}, its image as ${orientation}; it was turned`,
+    );
   const target = options.orientation === 'source' ? orientation : options.orientation;
   const turnedLabel = reorient(label, target);
   const labels = toLabelBytes(turnedLabel.data, one.labelPath, rules);
@@ -221,14 +216,9 @@ function spacingsDiffer(image: Volume, label: Volume): boolean {
   return image.spacing.some((size, axis) => Math.abs(size - label.spacing[axis]!) > 1e-2 * size);
 }
 
-function placesDiffer(image: Volume, label: Volume): boolean {
-  const finest = Math.min(...image.spacing);
-  return image.affine.some((value, at) => Math.abs(value - label.affine[at]!) > 0.1 * finest);
-}
-
 function gridsDiffer(image: Volume, label: Volume): boolean {
   return (
-    image.shape.join() !== label.shape.join() || spacingsDiffer(image, label) || placesDiffer(image, label)
+    image.shape.join() !== label.shape.join() || spacingsDiffer(image, label) || placesDiffer(label, image)
   );
 }
 
@@ -250,7 +240,7 @@ function compareGrids(
   };
   if (image.shape.join() !== label.shape.join()) throw differ('shape', image.shape, label.shape);
   if (spacingsDiffer(image, label)) throw differ('voxel size', image.spacing, label.spacing);
-  if (placesDiffer(image, label))
+  if (placesDiffer(label, image))
     warnings.add('image and mask name different places in space; they are matched voxel by voxel');
 }
 

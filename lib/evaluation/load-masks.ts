@@ -1,10 +1,13 @@
 import { GmisegError } from '../errors.js';
 import {
   type Affine,
-  applyAffine,
+  affineSpacing,
+  cornersApart,
   isVolumePath,
   type LabelMap2D,
+  labelsOnGrid,
   type MaskVolume,
+  placesDiffer,
   readLabelVolume,
   readMask,
   type Volume,
@@ -33,9 +36,6 @@ export interface GridOptions {
   /** Compare voxel by voxel whatever the affines say; sizes must agree all the same. */
   readonly ignoreGeometry?: boolean;
 }
-
-/** Voxels further apart in space than this part of the finest spacing are in different places. */
-const APART = 0.1;
 
 /** Reads a label file: a volume or a picture, by content. */
 export async function readLabels(path: string, signal?: AbortSignal): Promise<LoadedLabels> {
@@ -102,14 +102,19 @@ function labelData(values: LabelMap2D['data'] | MaskVolume['data'], name: string
 }
 
 /**
- * The grid that two label maps share; a volume of one slice shares one with a picture.
+ * The grid of the truth and the prediction's labels on it, turned where they are stored in another orientation; a
+ * volume of one slice shares a grid with a picture.
  * @throws GmisegError ERR_SHAPE where the sizes differ, ERR_DATASET where their places do, ERR_INVALID_ARG
  */
 export function sharedGrid(
-  prediction: LoadedLabels,
+  stored: LoadedLabels,
   truth: LoadedLabels,
   options: GridOptions = {},
-): MaskGrid {
+): { readonly grid: MaskGrid; readonly predicted: LabelData } {
+  const placed = options.ignoreGeometry === true ? null : inSpace(truth);
+  const own = placed === null ? null : inSpace(stored);
+  const turned = placed === null || own === null ? null : labelsOnGrid(own, placed);
+  const prediction = turned === null ? stored : { ...stored, ...turned };
   const files = `${prediction.name} and ${truth.name}`;
   const details = { prediction: prediction.name, truth: truth.name };
   const size = ({ shape }: LoadedLabels): string => [...shape, 1].slice(0, 3).join(' x ');
@@ -119,19 +124,22 @@ export function sharedGrid(
       `${prediction.name} is ${prediction.shape.join(' x ')} but ${truth.name} ${truth.shape.join(' x ')}; resample the prediction to the grid of the truth.`,
       { details },
     );
-  const [a, b] = [prediction.affine, truth.affine];
-  if (options.ignoreGeometry !== true && a !== undefined && b !== undefined) {
-    const apart = cornersApart(a, b, truth.shape);
-    const finest = Math.min(...(truth.spacing ?? [1]));
-    if (!(apart <= APART * finest))
-      throw new GmisegError(
-        'ERR_DATASET',
-        `${files} have the same size but lie up to ${apart.toPrecision(3)} mm apart in space (orientation, spacing or origin differ); ` +
-          `write the prediction with the truth's geometry, or compare voxel by voxel with --ignore-geometry (ignoreGeometry: true).`,
-        { details: { ...details, apart } },
-      );
+  if (placed !== null && turned !== null && placesDiffer(turned, placed)) {
+    const apart = cornersApart(turned.affine, placed.affine, placed.shape);
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${files} have the same size but lie up to ${apart.toPrecision(3)} mm apart in space (spacing or origin differ); ` +
+        `write the prediction with the truth's geometry, or compare voxel by voxel with --ignore-geometry (ignoreGeometry: true).`,
+      { details: { ...details, apart } },
+    );
   }
-  return gridOf(truth, prediction, options.spacing);
+  return { grid: gridOf(truth, prediction, options.spacing), predicted: prediction.data };
+}
+
+/** Null where nothing is known of the place. */
+function inSpace({ data, shape, affine }: LoadedLabels): (Volume & { readonly data: LabelData }) | null {
+  if (shape.length !== 3 || affine === undefined) return null;
+  return { data, shape, frames: 1, spacing: affineSpacing(affine), affine };
 }
 
 function gridOf(
@@ -153,15 +161,4 @@ function gridOf(
   const known = prediction.spacing;
   const own = known === undefined ? null : ([known[1], known[0]] as const);
   return pictureGrid(shape[0], shape[1], (given as readonly [number, number] | undefined) ?? own);
-}
-
-/** The largest distance between where two affines put one corner voxel. */
-function cornersApart(a: Affine, b: Affine, shape: readonly number[]): number {
-  let most = 0;
-  for (let corner = 0; corner < 8; corner++) {
-    const [i = 0, j = 0, k = 0] = shape.map((size, axis) => ((corner >> axis) & 1) * (size - 1));
-    const [p, q] = [applyAffine(a, [i, j, k]), applyAffine(b, [i, j, k])];
-    most = Math.max(most, Math.hypot(p[0] - q[0], p[1] - q[1], p[2] - q[2]));
-  }
-  return most;
 }

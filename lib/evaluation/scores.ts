@@ -98,9 +98,9 @@ export async function scoreObjects(
   cancellation: Cancellation,
   site: CallSite,
 ): Promise<Scores[]> {
-  const grid = sharedGrid(prediction, truth, geometry);
+  const { grid, predicted } = sharedGrid(prediction, truth, geometry);
   const request: NativeEvaluateRequest = {
-    prediction: prediction.data,
+    prediction: predicted,
     truth: truth.data,
     shape: [...grid.shape],
     spacing: [...grid.spacing],

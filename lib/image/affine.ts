@@ -44,6 +44,17 @@ export function affineShear(affine: Affine): number {
   return worst;
 }
 
+/** The largest distance in millimetres between where two affines put a corner voxel of a grid. */
+export function cornersApart(a: Affine, b: Affine, shape: readonly number[]): number {
+  let most = 0;
+  for (let corner = 0; corner < 8; corner++) {
+    const [i = 0, j = 0, k = 0] = shape.map((size, axis) => ((corner >> axis) & 1) * (size - 1));
+    const [p, q] = [applyAffine(a, [i, j, k]), applyAffine(b, [i, j, k])];
+    most = Math.max(most, norm([p[0] - q[0], p[1] - q[1], p[2] - q[2]]));
+  }
+  return most;
+}
+
 /** World coordinates (millimetres, RAS+) of a voxel. */
 export function applyAffine(affine: Affine, [i, j, k]: Vector3): Vector3 {
   const row = (r: number): number =>

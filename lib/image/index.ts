@@ -1,5 +1,5 @@
 /** What the rest of the package uses of the image room; lib/index.ts re-exports the public part. */
-export { affineSpacing, applyAffine } from './affine.js';
+export { affineSpacing, applyAffine, cornersApart } from './affine.js';
 export { baseName } from './base-name.js';
 export { type ContactSheetOptions, contactSheet, encodeSheet } from './contact-sheet.js';
 export type { ImageFormat } from './formats.js';
@@ -15,6 +15,7 @@ export {
   type Uint8Image,
   windowRange,
 } from './intensity.js';
+export { labelsOnGrid, placesDiffer } from './label-grid.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
 export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
 export {

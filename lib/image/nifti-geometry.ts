@@ -3,7 +3,7 @@ import {
   affineDeterminant,
   affineShear,
   affineSpacing,
-  applyAffine,
+  cornersApart,
   cross,
   norm,
   type Vector3,
@@ -95,16 +95,6 @@ function usable(affine: readonly number[]): boolean {
   return affine.every(Number.isFinite) && affineDeterminant(affine) !== 0;
 }
 
-function furthestCorner(a: Affine, b: Affine, dims: readonly number[]): number {
-  let worst = 0;
-  for (let corner = 0; corner < 8; corner++) {
-    const at = [0, 1, 2].map((c) => ((corner >> c) & 1) * (dims[c]! - 1)) as unknown as Vector3;
-    const [p, q] = [applyAffine(a, at), applyAffine(b, at)];
-    worst = Math.max(worst, norm([p[0] - q[0], p[1] - q[1], p[2] - q[2]]));
-  }
-  return worst;
-}
-
 /**
  * Where the voxels lie, in millimetres, RAS+.
  * The sform is taken when its code is positive, else the qform when its code is, else the voxel sizes on the
@@ -131,7 +121,7 @@ export function niftiGeometry(header: NiftiHeader): NiftiGeometry {
   }
   const stored = from === 'sform' ? sform : from === 'qform' ? qform : fromPixdim(header);
   if (from === 'sform' && qformSet && usable(qform)) {
-    const apart = furthestCorner(sform, qform, header.dims);
+    const apart = cornersApart(sform, qform, header.dims);
     if (apart > DISAGREEMENT * Math.min(...affineSpacing(sform)))
       warnings.push(`sform and qform disagree by up to ${scale(apart).toPrecision(3)} mm; the sform is used`);
   }

@@ -25,7 +25,7 @@ export type LoadedMask =
   | {
       readonly shape: readonly [number, number, number];
       readonly data: Uint8Array;
-      /** Of a file, which may be stored in another orientation than its image. */
+      /** Where known: labels may be stored in another orientation than their image. */
       readonly affine?: Volume['affine'];
     };
 
@@ -82,7 +82,7 @@ export function loadMask(
 async function readMaskInput(path: string, signal: AbortSignal | undefined): Promise<LoadedMask> {
   if (!(await isVolumePath(path))) return checkMask(await readMask(path), path);
   const labels = await readLabelVolume(path, signal === undefined ? {} : { signal });
-  return { ...(checkMask(labels, path) as Extract<LoadedMask, { shape: unknown }>), affine: labels.affine };
+  return checkMask(labels, path);
 }
 
 function checkMask(mask: LabelMap2D | MaskVolume, name: string): LoadedMask {
@@ -99,7 +99,9 @@ function checkMask(mask: LabelMap2D | MaskVolume, name: string): LoadedMask {
     );
   }
   const data = labelBytes(mask.data, name, 'shape' in mask);
-  return 'shape' in mask ? { shape: mask.shape, data } : { width: mask.width, height: mask.height, data };
+  if (!('shape' in mask)) return { width: mask.width, height: mask.height, data };
+  const { affine } = mask as Partial<Volume>;
+  return { shape: mask.shape, data, ...(affine === undefined ? {} : { affine }) };
 }
 
 function labelBytes(values: ArrayLike<number>, name: string, borrow: boolean): Uint8Array {

@@ -1,4 +1,5 @@
 import {
+  labelsOnGrid,
   type MaskVolume,
   type Orientation,
   reorient,
@@ -24,7 +25,10 @@ export function standardSpacing({ spacing, affine }: Volume): Volume['spacing'] 
   return reorient(dot, STANDARD).spacing;
 }
 
-/** A label volume in the standard orientation: by its own affine where it has one, else by its image's. */
+/**
+ * A label volume in the standard orientation, voxel for voxel its image's; before, it is turned to its image where an
+ * affine of its own says that it lies otherwise.
+ */
 export function standardLabels(
   labels: {
     readonly data: Uint8Array;
@@ -33,9 +37,10 @@ export function standardLabels(
   },
   image: Volume,
 ): { readonly data: Uint8Array; readonly shape: readonly [number, number, number] } {
-  const { data, shape, affine = image.affine } = labels;
-  const turned = reorient({ data, shape, frames: 1, spacing: image.spacing, affine }, STANDARD);
-  return { data: turned.data as Uint8Array, shape: turned.shape };
+  const { spacing, affine } = image;
+  const stored = { ...labels, frames: 1, spacing, affine: labels.affine ?? affine };
+  const { data, shape } = reorient({ ...labelsOnGrid(stored, image), spacing, affine }, STANDARD);
+  return { data, shape };
 }
 
 /** Values of the standard view, back on the volume's own grid. */

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { readImage, readVolume } from '../../lib/image/index.js';
+import { readImage, readVolume, reorient, writeVolume } from '../../lib/image/index.js';
 import { overlap } from '../../lib/metrics.js';
 import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
@@ -155,8 +155,20 @@ t.test('predict: a volume keeps its geometry', async (t) => {
   t.same([...new Set(objects.map(({ value }: { value: number }) => value))], [1, 2]);
   const both = await readVolume(path.join(root, 'all.nii.gz'));
   t.ok([...new Set(both.data)].every((value) => value <= 2));
-  const two = await gmiseg([...common, '--out', out, '--box-from', truth, '--label', '2']);
-  t.ok(JSON.parse(two.stdout).results[0].objects.every(({ value }: { value: number }) => value === 2));
+  const stored = await readVolume(truth);
+  const upper = stored.data.map((label, at) => (at >= 5 * 480 && at < 6 * 480 ? 2 * label : 0));
+  const turned = reorient({ ...stored, data: upper }, 'RAI');
+  await writeVolume(path.join(root, 'turned.nii'), turned, { affine: turned.affine });
+  const below = path.join(root, 'turned.nii');
+  const two = await gmiseg([...common, '--out', out, '--box-from', below, '--label', '2']);
+  t.same(
+    JSON.parse(two.stdout).results[0].objects.map(({ value, slice }: Record<string, number>) => [
+      value,
+      slice,
+    ]),
+    [[2, 5]],
+    'a truth that is stored upside down',
+  );
 
   await writeFile(
     path.join(root, 'prompts.json'),

@@ -4,6 +4,7 @@ import { Random } from '../../lib/dataset/random.js';
 import { distanceTransform } from '../../lib/distance-transform.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../lib/evaluate.js';
 import { METRICS } from '../../lib/evaluation/scores.js';
+import { reorient } from '../../lib/image/index.js';
 import { native } from '../../lib/native.js';
 
 /** A mask on a grid whose last axis is the fastest, as the references state theirs. */
@@ -451,6 +452,17 @@ t.test('volumes and units', async (t) => {
   const known = { ...input(g), affine, spacing: [0.8, 0.8, 3] };
   const own = await evaluate(input(p), known as never);
   near(t, own.assd, 0.634698441, 'the spacing of a volume is used');
+});
+
+t.test('a prediction that is stored in another orientation is turned to the truth', async (t) => {
+  const shape = [3, 4, 5] as const;
+  const data = Uint8Array.from({ length: 60 }, (_, at) => Number(at % 7 < 2));
+  const affine = [2, 0, 0, 5, 0, 2, 0, 6, 0, 0, 3, 7, 0, 0, 0, 1];
+  const truth = { data, shape, frames: 1, spacing: [2, 2, 3] as const, affine };
+  for (const way of ['LPS', 'LAS', 'SPR'])
+    t.equal((await evaluate(reorient(truth, way), truth)).dice, 1, way);
+  const moved = { ...reorient(truth, 'LPS'), affine };
+  t.ok((await evaluate(moved, truth)).dice < 1, 'and only by what it says');
 });
 
 t.test('what does not fit is refused with a code', async (t) => {

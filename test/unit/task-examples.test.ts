@@ -4,9 +4,9 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { encode as encodePng } from 'fast-png';
 import t from 'tap';
-import { readVolume, takeSlice, type Volume } from '../../lib/image/index.js';
+import { readVolume, reorient, takeSlice, type Volume, writeVolume } from '../../lib/image/index.js';
 import { groupsOf } from '../../lib/task/cross-predict.js';
-import { binaryMask, canonical, pixelsOf, type TaskExample } from '../../lib/task/example.js';
+import { binaryMask, canonical, type MaskInput, pixelsOf, type TaskExample } from '../../lib/task/example.js';
 import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
 import { promptsByLabel } from '../../lib/task/place-prompts.js';
 import { type ExampleSettings, prepareExamples } from '../../lib/task/prepare-examples.js';
@@ -102,6 +102,44 @@ t.test('pictures of one patient are left out with their neighbours', async (t) =
     ],
   );
 });
+
+t.test(
+  'a mask file is laid on its image: turned where it says so, voxel by voxel where it says nothing',
+  async (t) => {
+    const root = t.testdir();
+    const shape: Shape3 = [12, 10, 4];
+    const corner = Uint8Array.from(fill(shape, (i, j, k) => Number(i < 5 && j < 4 && k < 3)));
+    const values = Int16Array.from(corner, (label, at) => 100 + 500 * label + ((at * 7919) % 89));
+    const [image, plain] = [path.join(root, 'scan.nii'), path.join(root, 'plain.nii')];
+    const bytes = (voxels: Int16Array | Uint8Array): Buffer => {
+      const file = niftiBytes(voxels, shape, [2, 2, 5], [9, 14, -3]);
+      // LPS, as converters from DICOM write images.
+      file.writeFloatLE(-2, 280);
+      file.writeFloatLE(-2, 280 + 20);
+      return file;
+    };
+    await writeFile(image, bytes(values));
+    await writeFile(plain, bytes(corner));
+    const silent = path.join(root, 'silent.nii');
+    const none = bytes(corner);
+    none.writeInt16LE(0, 254); // no sform, and no qform either
+    await writeFile(silent, none);
+    const labels = await readVolume(plain);
+    const turned = path.join(root, 'turned.nii');
+    const { data, affine } = reorient(labels, 'LAS');
+    await writeVolume(turned, { data, shape }, { affine });
+    const digests = async (mask: MaskInput): Promise<string[]> => {
+      const { examples } = await prepare([{ image, mask }], { volume: { minArea: 1 } });
+      return examples.map(({ digest }) => digest);
+    };
+    const expected = await digests({ data: corner, shape });
+    t.equal(expected.length, 3);
+    t.same(await digests(plain), expected);
+    t.same(await digests(silent), expected, 'a file that does not say how it lies');
+    t.same(await digests(turned), expected, 'a file of another orientation');
+    t.same(await digests(reorient(labels, 'LAS')), expected, 'in memory too');
+  },
+);
 
 t.test('what is no example is refused with a remedy', async (t) => {
   const { image, mask } = scene([{ x: 20, y: 15, r: 8 }]);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { IMAGE_ENDING } from '../dataset/layouts/files.js';
 import { compareCodePoints } from '../dataset/split.js';
 import { GmisegError } from '../errors.js';
+import { withoutEnding } from '../image/index.js';
 
 /** A truth with its prediction. */
 export interface FilePair {
@@ -58,7 +59,7 @@ async function labelFiles(folder: string): Promise<Map<string, string[]>> {
   const files = new Map<string, string[]>();
   for (const name of names.sort(compareCodePoints)) {
     if (name.startsWith('.') || !IMAGE_ENDING.test(name)) continue;
-    const stem = name.replace(/\.nii\.gz$|\.[^.]+(\.gz)?$/i, '');
+    const stem = withoutEnding(name);
     files.set(stem, [...(files.get(stem) ?? []), path.join(folder, name)]);
   }
   return files;

@@ -1,6 +1,6 @@
 /** What the rest of the package uses of the image room; lib/index.ts re-exports the public part. */
 export { affineSpacing, applyAffine, cornersApart } from './affine.js';
-export { baseName } from './base-name.js';
+export { baseName, withoutEnding } from './base-name.js';
 export { type ContactSheetOptions, contactSheet, encodeSheet } from './contact-sheet.js';
 export type { ImageFormat } from './formats.js';
 export {

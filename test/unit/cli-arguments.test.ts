@@ -132,8 +132,17 @@ t.test('results keep base names and never replace an input', async (t) => {
   await writeFile(path.join(pictures, 'scan.nii'), niftiBytes(new Uint8Array(8), [2, 2, 2]));
   await writeFile(path.join(pictures, 'notes.txt'), 'hello');
   await writeFile(path.join(pictures, '.hidden'), pgm);
-  t.equal(baseName('x/scan.nii.gz'), 'scan');
-  t.equal(baseName('x/a.b.pgm'), 'a.b');
+  for (const [file, base] of [
+    ['x/scan.nii.gz', 'scan'],
+    ['x/a.b.pgm', 'a.b'],
+    ['im0001.ppm.gz', 'im0001'],
+    ['x/case1.npy.h5', 'case1'],
+    ['x/1.2.840.113.2', '1.2.840.113.2'],
+    ['1.2.840.113.2/', '1.2.840.113.2'],
+    ['.', path.basename(process.cwd())],
+    ['.png', '.png'],
+  ] as const)
+    t.equal(baseName(file), base, file);
   const { items, skipped } = await planResults(pictures, path.join(root, 'out'));
   t.match(items, [
     { base: 'a.b', isVolume: false, out: path.join(root, 'out', 'a.b.png') },

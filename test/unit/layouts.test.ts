@@ -1,6 +1,7 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
+import { readSupport } from '../../lib/cli/support-folder.js';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
 import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
@@ -225,6 +226,17 @@ t.test('folders of volumes; RAS on demand', async (t) => {
     code: 'ERR_INVALID_ARG',
     message: /"RRS" is no orientation/,
   });
+});
+
+t.test('folders: names pair whatever their endings', async (t) => {
+  const root = t.testdir({ images: {}, masks: {} });
+  const pgm = Buffer.from('P5\n1 2\n255\n\x00\x01', 'latin1');
+  await put(path.join(root, 'images/im0001.ppm.gz'), pgm);
+  await put(path.join(root, 'masks/im0001.pgm'), pgm);
+  const folder = await openDataset('folders', root);
+  t.match([...folder.cases()], [{ id: 'im0001' }]);
+  const { examples } = await readSupport(root);
+  t.match(examples, [{ name: 'im0001', image: path.join(root, 'images/im0001.ppm.gz') }]);
 });
 
 t.test('arrays: HDF5 and npz with image and label, named by file or by folder', async (t) => {

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { withoutEnding } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
 import { datasetFolder, pairCase } from './dataset-folder.js';
 import { filesBelow, notThisLayout } from './files.js';
@@ -18,7 +19,7 @@ export async function openArrays(folder: string, options: LayoutOptions = {}): P
   const names = new Set(files.map((file) => path.basename(file)));
   const byFolder = names.size === 1 && files.length > 1;
   const cases = files.map((file): DatasetCase => {
-    const stem = byFolder ? path.dirname(file) : file.replace(/(\.npy)?\.[^.]+$/, '');
+    const stem = byFolder ? path.dirname(file) : withoutEnding(file);
     const id = stem.split(path.sep).join('_');
     const full = path.join(root, file);
     return { ...pairCase(id, full, full, options), arrays: { image: 'image', label: 'label' } };

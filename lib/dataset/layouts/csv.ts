@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { CsvError, parse } from 'csv-parse/sync';
 import { GmisegError } from '../../errors.js';
+import { baseName } from '../../image/index.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import type { SplitName } from '../split.js';
 import { exists, readText } from './files.js';
@@ -95,12 +96,7 @@ async function caseOf(
   };
   const images = (record.image ?? '').split(';').map((name) => name.trim());
   if (images.includes('') || !record.label) throw wrong('name an image and its label.');
-  const id =
-    record.id ||
-    path
-      .basename(images[0]!)
-      .replace(/(\.nii)?\.gz$/i, '')
-      .replace(/\.[^.]+$/, '');
+  const id = record.id || baseName(images[0]!);
   const split = record.split ? SIDES[record.split.toLowerCase()] : undefined;
   if (record.split && split === undefined)
     throw wrong(`the split is "${record.split}"; use train, val or test.`);

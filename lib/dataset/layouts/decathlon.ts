@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
+import { baseName } from '../../image/index.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import { datasetFolder } from './dataset-folder.js';
 import { readJsonObject } from './files.js';
@@ -35,7 +36,7 @@ export async function openDecathlon(folder: string, options: LayoutOptions = {})
       );
     // The archives hold macOS's shadows of the files, and some lists name them.
     if (path.basename(label).startsWith('._')) return [];
-    const id = path.basename(label).replace(/(\.nii)?(\.gz)?$/i, '');
+    const id = baseName(label);
     return [
       {
         id,

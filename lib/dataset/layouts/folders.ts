@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
-import { isVolumePath, readMask } from '../../image/index.js';
+import { isVolumePath, readMask, withoutEnding } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
 import { compareCodePoints } from '../split.js';
 import { datasetFolder, pairCase } from './dataset-folder.js';
@@ -78,7 +78,7 @@ async function listPictures(folder: string): Promise<Map<string, string> | null>
   const files = new Map<string, string>();
   for (const name of names.sort(compareCodePoints)) {
     if (name.startsWith('.')) continue;
-    const id = name.replace(/(\.nii)?\.gz$/i, '').replace(/\.[^.]+$/, '');
+    const id = withoutEnding(name);
     const other = files.get(id);
     if (other !== undefined) {
       throw new GmisegError(

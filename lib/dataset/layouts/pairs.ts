@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
-import { isVolumePath } from '../../image/index.js';
+import { isVolumePath, withoutEnding } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
 import { pairCase } from './dataset-folder.js';
 import { IMAGE_ENDING, namesIn, notThisLayout } from './files.js';
@@ -26,9 +26,7 @@ export async function openPairs(folder: string, options: LayoutOptions = {}): Pr
     const file = path.join(root, name);
     const isFolder = (await stat(file)).isDirectory();
     if (isFolder ? !(await isVolumePath(file).catch(() => false)) : !IMAGE_ENDING.test(name)) continue;
-    const stem = name
-      .replace(/(\.nii)?\.gz$/i, '')
-      .replace(/\.(nii|nrrd|nhdr|mh[ad]|hdr|tiff?|png|jpe?g|bmp|gif|p[bgp]m)$/i, '');
+    const stem = withoutEnding(name);
     const label = MARK.test(stem) && !isFolder;
     const id =
       stem

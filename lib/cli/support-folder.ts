@@ -1,9 +1,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { subjectOf } from '../dataset/case.js';
+import { addByName } from '../dataset/layouts/files.js';
 import { openNnunet } from '../dataset/layouts/nnunet.js';
 import { GmisegError } from '../errors.js';
-import { baseName } from '../image/index.js';
+import { withoutEnding } from '../image/index.js';
 import type { TaskExample } from '../task/example.js';
 
 /** The examples in a folder. */
@@ -90,12 +91,7 @@ async function filesByName(folder: string): Promise<Map<string, string>> {
   for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (entry.name.startsWith('.') || entry.isDirectory()) continue;
     const file = path.join(folder, entry.name);
-    const name = baseName(entry.name);
-    const other = files.get(name);
-    if (other !== undefined) {
-      throw new GmisegError('ERR_DATASET', `${other} and ${file} share a base name; keep one of them.`);
-    }
-    files.set(name, file);
+    addByName(files, withoutEnding(entry.name), file);
   }
   return files;
 }

@@ -56,6 +56,22 @@ t.test('decathlon: pairs by dataset.json, channels as frames', async (t) => {
     code: 'ERR_DATASET',
     message: /tiny_001\.nii\.gz has 2 frames; its dataset names 3 channels/,
   });
+  const folders = ['p1', 'p2'].map((id) => ({ image: `${id}/scan.nii.gz`, label: `./${id}/seg.nii.gz` }));
+  const list = (training: object[]): Promise<void> =>
+    put(path.join(source, 'dataset.json'), JSON.stringify({ ...json, training }));
+  await list(folders);
+  t.match(
+    [...(await openDataset('decathlon', source)).cases()],
+    [
+      { id: 'p1_seg', subject: 'p1_seg' },
+      { id: 'p2_seg', subject: 'p2_seg' },
+    ],
+  );
+  await list([...folders, folders[0]!]);
+  await t.rejects(openDataset('decathlon', source), {
+    code: 'ERR_DATASET',
+    message: /Two cases have the id p1_seg: .*Keep one/,
+  });
   await put(path.join(source, 'dataset.json'), JSON.stringify({ labels: json.labels }));
   await t.rejects(openDataset('decathlon', source), { code: 'ERR_DATASET', message: /no training cases/ });
 });
@@ -84,6 +100,12 @@ t.test('bids: derivatives with a label table', async (t) => {
   await put(path.join(root, 'sub-01/ses-a/anat/sub-01_ses-a_T2w.nii.gz'), scanBytes(9));
   await t.rejects(openDataset('bids', root), { code: 'ERR_DATASET', message: /T1w, T2w.*--suffix T1w/ });
   t.equal((await openDataset('bids', root, { suffixes: ['T2w'] })).count, 1);
+  const again = 'derivatives/auto/sub-02/ses-a/anat/sub-02_ses-a_space-orig_dseg.nii.gz';
+  await put(path.join(root, again), labelBytes());
+  await t.rejects(openDataset('bids', root, { suffixes: ['T1w'] }), {
+    code: 'ERR_DATASET',
+    message: /id sub-02_ses-a_space-orig: .*auto.* and .*manual/,
+  });
   await t.rejects(openDataset('bids', path.join(root, 'sub-01')), {
     code: 'ERR_DATASET',
     message: /does not look like BIDS/,
@@ -175,6 +197,12 @@ t.test('pairs: a DICOM series with a mask stored the other way round; names from
     square: false,
     window: [-500, 0],
   });
+  await put(path.join(root, 'in/example_mask.nii.gz'), bytes);
+  await t.rejects(openDataset('pairs', path.join(root, 'in')), {
+    code: 'ERR_DATASET',
+    message: /example_mask\.nii\.gz and .*example_seg\.nii\.gz share the base name/,
+  });
+  await rm(path.join(root, 'in/example_mask.nii.gz'));
   t.match(summary.warnings, [/stored as LAS, its image as LPS; it was turned/]);
   t.match(summary.labels, [{ value: 3, name: 'liver' }]);
   const store = await SliceStore.open(out);

@@ -1,3 +1,4 @@
+import { GmisegError } from '../../errors.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import { compareCodePoints } from '../split.js';
 import type { LayoutOptions } from './layout-options.js';
@@ -14,9 +15,21 @@ export interface FolderContent {
   readonly snapMasks?: boolean;
 }
 
-/** A dataset with its cases sorted by id. */
+/**
+ * A dataset with its cases sorted by id.
+ * @throws GmisegError ERR_DATASET where two cases have one id: the split would take them for one subject
+ */
 export function datasetFolder(content: FolderContent): DatasetFolder {
   const cases = [...content.cases].sort((a, b) => compareCodePoints(a.id, b.id));
+  for (const [at, { id, labelPath }] of cases.entries()) {
+    const other = cases[at - 1];
+    if (other?.id !== id) continue;
+    throw new GmisegError(
+      'ERR_DATASET',
+      `Two cases have the id ${id}: ${other.labelPath} and ${labelPath}. Keep one of them, or name both in a CSV file (--layout csv).`,
+      { details: { case: id, labels: [other.labelPath, labelPath] } },
+    );
+  }
   return {
     layout: content.layout,
     path: content.path,

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
-import { baseName } from '../../image/index.js';
+import { baseName, withoutEnding } from '../../image/index.js';
 import { type DatasetCase, type DatasetFolder, subjectOf } from '../case.js';
 import { datasetFolder } from './dataset-folder.js';
 import { readJsonObject } from './files.js';
@@ -12,7 +12,8 @@ const HINT =
 
 /**
  * A Medical Segmentation Decathlon folder (or a MONAI datalist): `dataset.json` lists pairs of image and label;
- * channels are the frames of a 4-D image. Throws ERR_DATASET that names the file and what is wrong with it.
+ * channels are the frames of a 4-D image. A case is named by its label file or, where two of those have one name
+ * (`p1/seg.nii.gz`, `p2/seg.nii.gz`), by its path. Throws ERR_DATASET that names the file and what is wrong with it.
  */
 export async function openDecathlon(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
   const root = path.resolve(folder);
@@ -26,7 +27,7 @@ export async function openDecathlon(folder: string, options: LayoutOptions = {})
     throw new GmisegError('ERR_DATASET', `${jsonPath} lists no training cases. ${HINT}`, {
       details: { path: jsonPath },
     });
-  const cases = json.training.flatMap((entry: unknown, at): DatasetCase[] => {
+  const pairs = json.training.flatMap((entry: unknown, at) => {
     const { image, label } = (entry ?? {}) as { image?: unknown; label?: unknown };
     const images = Array.isArray(image) ? image : [image];
     if (!images.every((file) => typeof file === 'string') || typeof label !== 'string')
@@ -36,16 +37,23 @@ export async function openDecathlon(folder: string, options: LayoutOptions = {})
       );
     // The archives hold macOS's shadows of the files, and some lists name them.
     if (path.basename(label).startsWith('._')) return [];
-    const id = baseName(label);
     return [
       {
-        id,
-        subject: subjectOf(id, options.subject),
         imagePaths: images.map((file) => path.resolve(root, file as string)),
         labelPath: path.resolve(root, label),
         modality: modality.length > 0 ? modality : images.map(() => ''),
       },
     ];
   });
+  const byName = new Set(pairs.map(({ labelPath }) => baseName(labelPath))).size === pairs.length;
+  const cases = pairs.map((pair): DatasetCase => {
+    const id = byName ? baseName(pair.labelPath) : idOfPath(path.relative(root, pair.labelPath));
+    return { id, subject: subjectOf(id, options.subject), ...pair };
+  });
   return datasetFolder({ layout: 'decathlon', path: root, labels, regions, ignoreLabel, cases });
+}
+
+function idOfPath(file: string): string {
+  const parts = withoutEnding(file).split(path.sep);
+  return parts.filter((part) => part !== '..').join('_');
 }

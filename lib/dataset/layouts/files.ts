@@ -21,6 +21,20 @@ export async function namesIn(folder: string): Promise<string[]> {
   return names.filter((name) => !name.startsWith('.')).sort(compareCodePoints);
 }
 
+/** Puts a file under the name that it shares with its partner. Throws ERR_DATASET where another file has it. */
+export function addByName(files: Map<string, string>, name: string, file: string): void {
+  const other = files.get(name);
+  if (other !== undefined)
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${other} and ${file} share the base name ${name}; keep one of them.`,
+      {
+        details: { files: [other, file] },
+      },
+    );
+  files.set(name, file);
+}
+
 /** All files below a folder, as paths relative to it, in code-point order. */
 export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);

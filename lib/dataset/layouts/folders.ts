@@ -5,6 +5,7 @@ import { isVolumePath, readMask, withoutEnding } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
 import { compareCodePoints } from '../split.js';
 import { datasetFolder, pairCase } from './dataset-folder.js';
+import { addByName } from './files.js';
 import type { LayoutOptions } from './layout-options.js';
 
 const MASK_FOLDERS = ['masks', 'labels'];
@@ -78,15 +79,7 @@ async function listPictures(folder: string): Promise<Map<string, string> | null>
   const files = new Map<string, string>();
   for (const name of names.sort(compareCodePoints)) {
     if (name.startsWith('.')) continue;
-    const id = withoutEnding(name);
-    const other = files.get(id);
-    if (other !== undefined) {
-      throw new GmisegError(
-        'ERR_DATASET',
-        `${other} and ${path.join(folder, name)} share a base name; keep one of them.`,
-      );
-    }
-    files.set(id, path.join(folder, name));
+    addByName(files, withoutEnding(name), path.join(folder, name));
   }
   return files;
 }

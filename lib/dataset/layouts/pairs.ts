@@ -4,7 +4,7 @@ import { GmisegError } from '../../errors.js';
 import { isVolumePath, withoutEnding } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
 import { pairCase } from './dataset-folder.js';
-import { IMAGE_ENDING, namesIn, notThisLayout } from './files.js';
+import { addByName, IMAGE_ENDING, namesIn, notThisLayout } from './files.js';
 import { pairsFolder } from './folders.js';
 import type { LayoutOptions } from './layout-options.js';
 
@@ -16,7 +16,8 @@ const DECORATION = /(_0000|_sm|_image|_img)$/i;
 /**
  * Images and label files side by side in one folder, told apart by a word in the label's name: `scan.nii.gz` and
  * `scan_seg.nii.gz` (also mask, label, gt, ...). A folder of DICOM files is an image. Where there is exactly one
- * image and one label, names need not match. Throws ERR_DATASET that names what has no partner.
+ * image and one label, names need not match. Throws ERR_DATASET that names what has no partner, or
+ * two that name one case.
  */
 export async function openPairs(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
   const root = path.resolve(folder);
@@ -33,7 +34,7 @@ export async function openPairs(folder: string, options: LayoutOptions = {}): Pr
         .replace(MARK, '')
         .replace(DECORATION, '')
         .replace(/^[_\-.]+/, '') || stem;
-    (label ? labels : images).set(id, file);
+    addByName(label ? labels : images, id, file);
   }
   if (images.size === 0 || labels.size === 0)
     throw notThisLayout(root, 'pairs', 'images and label files named like NAME.nii.gz and NAME_seg.nii.gz');

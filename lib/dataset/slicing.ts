@@ -106,15 +106,23 @@ export function chooseSlices(
   return chosen;
 }
 
-/** A flat volume (a 2-D image stored as NIfTI) can only be cut along its flat axis. */
-function usableAxes(shape: readonly [number, number, number], axes: readonly Axis[]): readonly Axis[] {
+/** The axis along which a volume has one voxel, as a 2-D image stored as NIfTI has; null for others. */
+export function flatAxis(shape: readonly [number, number, number]): Axis | null {
+  return ([2, 1, 0] as const).find((axis) => shape[axis] === 1) ?? null;
+}
+
+/**
+ * The axes that a volume can be cut across, sorted: a flat one only across its flat axis, else those given.
+ * @throws GmisegError ERR_INVALID_ARG
+ */
+export function usableAxes(shape: readonly [number, number, number], axes: readonly Axis[]): Axis[] {
   for (const axis of axes) {
     if (axis !== 0 && axis !== 1 && axis !== 2) {
       throw new GmisegError('ERR_INVALID_ARG', `Axis ${String(axis)} does not exist; use 0, 1 or 2.`);
     }
   }
-  const flat = ([2, 1, 0] as const).find((axis) => shape[axis] === 1);
-  return flat === undefined ? [...new Set(axes)].sort() : [flat];
+  const flat = flatAxis(shape);
+  return flat === null ? [...new Set(axes)].sort() : [flat];
 }
 
 function addUnlessNull(set: Set<number>, index: number | null): void {

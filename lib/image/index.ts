@@ -23,6 +23,7 @@ export {
   orientationOf,
   parseOrientation,
   reorient,
+  reorientGrid,
   restoreOrientation,
 } from './orientation.js';
 export { type OverlayOptions, renderOverlay, writeOverlay } from './overlay.js';

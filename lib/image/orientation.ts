@@ -88,6 +88,28 @@ function turnData<T extends VoxelArray>(
   return out;
 }
 
+type Grid = Pick<Volume, 'shape' | 'spacing' | 'affine'>;
+
+function turnGrid({ shape, affine }: Grid, turn: Turn): Grid {
+  const turned = [...affine];
+  for (let r = 0; r < 3; r++) {
+    turn.forEach(({ from, flip }, axis) => {
+      turned[4 * r + axis] = (flip ? -1 : 1) * affine[4 * r + from]! + 0;
+      if (flip) turned[4 * r + 3]! += (shape[from] - 1) * affine[4 * r + from]!;
+    });
+  }
+  return {
+    shape: turn.map(({ from }) => shape[from]) as unknown as Volume['shape'],
+    affine: turned,
+    spacing: affineSpacing(turned),
+  };
+}
+
+/** The grid that reorient gives; no voxel is moved for it. @throws GmisegError ERR_INVALID_ARG */
+export function reorientGrid(grid: Grid, to: Orientation): Grid {
+  return turnGrid(grid, turnBetween(orientationOf(grid.affine), parseOrientation(to)));
+}
+
 /**
  * The volume with its axes permuted and mirrored so that they point as `to` says; nothing is interpolated. A
  * volume that points there already comes back as it is. The affine follows, so that every voxel stays where it
@@ -98,20 +120,10 @@ export function reorient<V extends Volume>(volume: V, to: Orientation): V {
   const target = parseOrientation(to);
   const turn = turnBetween(orientationOf(volume.affine), target);
   if (turn.every(({ from, flip }, axis) => from === axis && !flip)) return volume;
-  const { affine, shape } = volume;
-  const turned = [...affine];
-  for (let r = 0; r < 3; r++) {
-    turn.forEach(({ from, flip }, axis) => {
-      turned[4 * r + axis] = (flip ? -1 : 1) * affine[4 * r + from]! + 0;
-      if (flip) turned[4 * r + 3]! += (shape[from] - 1) * affine[4 * r + from]!;
-    });
-  }
   return {
     ...volume,
-    data: turnData(volume.data, shape, volume.frames, turn),
-    shape: turn.map(({ from }) => shape[from]) as unknown as Volume['shape'],
-    affine: turned,
-    spacing: affineSpacing(turned),
+    ...turnGrid(volume, turn),
+    data: turnData(volume.data, volume.shape, volume.frames, turn),
     // The file's header speaks of the grid as it was.
     source: {
       format: 'memory',

@@ -1,3 +1,4 @@
+import { usableAxes } from '../dataset/slicing.js';
 import { GmisegError } from '../errors.js';
 import type { Axis, Volume } from '../image/index.js';
 import type { JobOptions } from '../segmenter.js';
@@ -5,7 +6,7 @@ import { invalid, requireBoolean, requireKeys, requireOneOf } from '../validate.
 import type { TaskProgress } from './options.js';
 import type { TaskPrompts } from './place-prompts.js';
 import { thickAxis } from './slices-of-volume.js';
-import { standardSpacing } from './standard-view.js';
+import { standardGrid } from './standard-view.js';
 import type { Section } from './state.js';
 
 export interface TaskPredictOptions extends JobOptions {
@@ -61,8 +62,11 @@ export function passesFor(
   volume: Volume,
   { axis, axes }: TaskPredictOptions,
 ): { axis: Axis; section: Section }[] {
-  const thick = thickAxis(standardSpacing(volume));
+  const { shape, spacing } = standardGrid(volume);
+  const thick = thickAxis(spacing);
   const of = (wanted: Axis): Section => sections.find((section) => section.axis === wanted) ?? sections[0]!;
+  const across = (axes: readonly Axis[]): { axis: Axis; section: Section }[] =>
+    usableAxes(shape, axes).map((each) => ({ axis: each, section: of(each) }));
   if (axes === 'three') {
     if (sections.length < 3 && sections[0]!.axis !== null) {
       throw new GmisegError(
@@ -70,10 +74,10 @@ export function passesFor(
         "The task has examples across one axis only; define it with volume: { axes: 'three' } to use all three.",
       );
     }
-    return ([0, 1, 2] as const).map((each) => ({ axis: each, section: of(each) }));
+    return across([0, 1, 2]);
   }
-  if (axis !== undefined) return [{ axis, section: of(axis) }];
-  if (sections[0]!.axis === null) return [{ axis: thick, section: sections[0]! }];
+  if (axis !== undefined) return across([axis]);
+  if (sections[0]!.axis === null) return across([thick]);
   const own = axes === 'one' ? sections.filter((section) => section.axis === thick) : sections;
-  return (own.length > 0 ? own : sections.slice(0, 1)).map((section) => ({ axis: section.axis!, section }));
+  return across((own.length > 0 ? own : sections.slice(0, 1)).map((section) => section.axis!));
 }

@@ -1,3 +1,4 @@
+import { flatAxis } from '../dataset/slicing.js';
 import { GmisegError } from '../errors.js';
 import {
   type Axis,
@@ -15,7 +16,7 @@ import type { PreparedExample, TaskExample } from './example.js';
 import { isVolume, type LoadedImage, type LoadedMask, loadImage, loadMask } from './load-input.js';
 import { digestOf, type FramedPicture, squareMask, squarePicture } from './picture.js';
 import { axesFor, exampleSlices, type VolumeOptions } from './slices-of-volume.js';
-import { standardLabels, standardSpacing, standardView } from './standard-view.js';
+import { standardGrid, standardLabels, standardView } from './standard-view.js';
 
 export interface ExampleSettings {
   readonly window: IntensityWindow | undefined;
@@ -123,6 +124,7 @@ async function assemble(
   const kinds = await Promise.all(pending.map(({ volume }) => volume()));
   const volumes = kinds.filter(Boolean).length;
   let axes = settings.axes;
+  let flat: readonly Axis[] | null = null;
   for (const [at, { image: load, mask: loadItsMask, group, index, prompts }] of pending.entries()) {
     settings.signal?.throwIfAborted();
     const name = names[at] as string;
@@ -136,15 +138,19 @@ async function assemble(
           `${name} is a volume: its slices have their places in it. Leave out index.`,
         );
       }
-      axes ??= axesFor(settings.volume, standardSpacing(image.volume));
-      examples.push(...slices(origin, image.volume, mask, { ...settings, axes, volumes }));
+      const grid = standardGrid(image.volume);
+      const own = axes ?? axesFor(settings.volume, grid);
+      // A flat volume leaves no choice, and says nothing of the others.
+      if (flatAxis(grid.shape) === null) axes = own;
+      else flat ??= own;
+      examples.push(...slices(origin, image.volume, mask, { ...settings, axes: own, volumes }));
     } else if (mask === null) {
       prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
     } else {
       examples.push(pictureExample({ ...origin, index: index ?? null }, image.picture, mask, settings));
     }
   }
-  return { examples, prompted, axes };
+  return { examples, prompted, axes: axes ?? flat };
 }
 
 type Origin = Pick<PreparedExample, 'source' | 'group'>;

@@ -1,4 +1,10 @@
-import { type ChosenSlice, chooseSlices, profileLabels, type SlicePolicy } from '../dataset/slicing.js';
+import {
+  type ChosenSlice,
+  chooseSlices,
+  profileLabels,
+  type SlicePolicy,
+  usableAxes,
+} from '../dataset/slicing.js';
 import { GmisegError } from '../errors.js';
 import type { Axis, Volume } from '../image/index.js';
 
@@ -6,7 +12,8 @@ import type { Axis, Volume } from '../image/index.js';
 export interface VolumeOptions {
   /**
    * Axis to cut across, of the body: 0 runs from right to left, 1 from front to back, 2 from feet to head, however
-   * the file is stored. Left out: the one with the largest spacing, axis 2 where they are alike.
+   * the file is stored. Left out: the one with the largest spacing, axis 2 where they are alike. A volume of one
+   * slice is cut across that slice alone.
    */
   readonly axis?: Axis;
   /** `three`: examples across every axis, and results are the mean over all three. `one` when left out. */
@@ -25,10 +32,12 @@ export interface VolumeOptions {
 /** Spacings this much apart count as different. */
 const TOLERANCE = 0.01;
 
-/** The axes that a task's volumes are cut across. */
-export function axesFor({ axis, axes = 'one' }: VolumeOptions, spacing: readonly number[]): Axis[] {
-  if (axes === 'three') return [0, 1, 2];
-  return [axis ?? thickAxis(spacing)];
+/** The axes that a volume of this grid is cut across. */
+export function axesFor(
+  { axis, axes = 'one' }: VolumeOptions,
+  { shape, spacing }: Pick<Volume, 'shape' | 'spacing'>,
+): Axis[] {
+  return usableAxes(shape, axes === 'three' ? [0, 1, 2] : [axis ?? thickAxis(spacing)]);
 }
 
 /** The axis with the thickest slices: across it, slices are as they were scanned. */
@@ -61,7 +70,7 @@ export function exampleSlices(
   const chosen =
     policy !== 'spread'
       ? chooseSlices(profile, volume.shape, { policy, axes, minArea })
-      : axes.flatMap((axis) =>
+      : usableAxes(volume.shape, axes).flatMap((axis) =>
           spread(
             chooseSlices(profile, volume.shape, { policy: 'all', axes: [axis], minArea }),
             Math.max(1, Math.ceil(slices / volumes)),

@@ -3,6 +3,7 @@ import {
   type MaskVolume,
   type Orientation,
   reorient,
+  reorientGrid,
   restoreOrientation,
   type Volume,
   type VoxelArray,
@@ -19,10 +20,9 @@ export function standardView(volume: Volume): Volume {
   return reorient(volume, STANDARD);
 }
 
-/** Millimetres along the axes of the standard view; no voxel is moved for it. */
-export function standardSpacing({ spacing, affine }: Volume): Volume['spacing'] {
-  const dot: Volume = { data: new Uint8Array(1), shape: [1, 1, 1], frames: 1, spacing, affine };
-  return reorient(dot, STANDARD).spacing;
+/** The grid of the standard view; no voxel is moved for it. */
+export function standardGrid(volume: Volume): Pick<Volume, 'shape' | 'spacing'> {
+  return reorientGrid(volume, STANDARD);
 }
 
 /**

@@ -279,6 +279,14 @@ t.test('volumes become slices', async (t) => {
     (await slices([of('a')], { axis: 1, policy: 'mid-object' })).map(({ axis, index }) => [axis, index]),
     [[1, 11]],
   );
+  const plane = { shape: [20, 24, 1] as const, frames: 1, spacing: [2, 2, 1] as const };
+  const affine = [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+  const [grey, truth] = [voxels.slice(6 * 480, 7 * 480), labels.slice(6 * 480, 7 * 480)];
+  const flat = { image: { ...plane, data: grey, affine }, mask: { data: truth, shape: plane.shape } };
+  t.same((await prepare([flat])).axes, [2], 'the one slice of a flat volume, whatever its spacing');
+  const mixed = await prepare([flat, of('a')], { volume: { axes: 'three', slices: 2 } });
+  t.same(mixed.axes, [0, 1, 2]);
+  t.equal(mixed.examples.filter(({ source }) => source === 'example 1').length, 1, 'and once');
   const core = await slices([of('a')], { policy: 'max-area' }, new Set([2]));
   t.ok(core.every((example) => pixelsOf(example, 1) === 0 && pixelsOf(example, 2) > 0));
 

@@ -143,6 +143,13 @@ t.test('a task of pictures cuts a volume across its thickest slices', async (t) 
   t.same((await task.predict(source)).axes, [2]);
   t.same((await task.predict(source, { axis: 0 })).axes, [0]);
   t.same((await task.predict(source, { axes: 'three' })).axes, [0, 1, 2]);
+  const flat = (shape: Shape3, spacing: Shape3): Volume => {
+    const affine = [spacing[0], 0, 0, 0, 0, spacing[1], 0, 0, 0, 0, spacing[2], 0, 0, 0, 0, 1];
+    const data = Uint8Array.from({ length: 20 * 24 }, (_, at) => (at * 37) % 251);
+    return { data, shape, frames: 1, spacing, affine };
+  };
+  t.same((await task.predict(flat([20, 24, 1], [2, 2, 1]))).axes, [2], 'pictures, not lines');
+  t.same((await task.predict(flat([1, 20, 24], [1, 1, 1]), { axes: 'three' })).axes, [0]);
 });
 
 t.test('neighbours are part of the mask prompt where an engine ends in SAM', async (t) => {

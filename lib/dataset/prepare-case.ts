@@ -38,8 +38,11 @@ export type PreparedSlice = Omit<SliceRecord, 'dataset' | 'split'>;
 export interface ChannelFacts {
   readonly modality: string;
   readonly type: string;
+  /** Of the finite values. */
   readonly min: number;
   readonly max: number;
+  /** How many values are NaN or infinite. */
+  readonly nonFinite: number;
   /** 0.5 and 99.5 percentiles, see percentileRange. */
   readonly percentiles: readonly [number, number];
   /** The window that the slices get: its name, its ends, or `percentile`. */
@@ -177,11 +180,14 @@ function factsOf(loaded: LoadedCase, profile: ReturnType<typeof profileLabels>):
 
 function channelFacts({ modality, window, pixels }: LoadedChannel): ChannelFacts {
   const data: VoxelArray = 'volume' in pixels ? pixels.volume.data : pixels.picture.data;
-  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let [min, max, nonFinite] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
   for (let i = 0; i < data.length; i++) {
     const value = data[i]!;
-    if (value < min) min = value;
-    if (value > max) max = value;
+    if (!Number.isFinite(value)) nonFinite += 1;
+    else {
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
   }
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return {
@@ -189,6 +195,7 @@ function channelFacts({ modality, window, pixels }: LoadedChannel): ChannelFacts
     type: data.constructor.name.replace('Array', '').toLowerCase(),
     min,
     max,
+    nonFinite,
     percentiles: percentileRange({ data }) as [number, number],
     window:
       window === undefined

@@ -145,8 +145,8 @@ class AskedSlice {
     { labels, channels, window, neighbours, uncertainty }: VolumeAsk,
   ): Promise<AskedSlice> {
     const slice = takeSlice(volume, axis, index);
-    // Beyond the body scanners pad with one value; there is nothing to find on such a slice.
-    if (slice.data.every((value) => value === slice.data[0])) {
+    // Beyond the body scanners pad with one value, which may be NaN; there is nothing to find on such a slice.
+    if (slice.data.every((value) => Object.is(value, slice.data[0]))) {
       const nothing = new Float32Array(slice.width * slice.height);
       return new AskedSlice(
         null,

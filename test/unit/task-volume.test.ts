@@ -150,6 +150,12 @@ t.test('a task of pictures cuts a volume across its thickest slices', async (t) 
   };
   t.same((await task.predict(flat([20, 24, 1], [2, 2, 1]))).axes, [2], 'pictures, not lines');
   t.same((await task.predict(flat([1, 20, 24], [1, 1, 1]), { axes: 'three' })).axes, [0]);
+  const padded = { ...source, data: Float32Array.from(source.data).fill(Number.NaN, 0, 480) };
+  const { probability } = await task.predict(padded, { returnProbability: true });
+  t.ok(
+    probability!.subarray(0, 480).every((value) => value === 0),
+    'nothing beyond the body, be it padded with NaN',
+  );
 });
 
 t.test('neighbours are part of the mask prompt where an engine ends in SAM', async (t) => {

@@ -76,6 +76,9 @@ t.test('a broken dataset: each fault by name, all in one run', async (t) => {
   // An empty mask, an unnamed label, a mask elsewhere in space.
   await put(label('patient004_frame01'), niftiBytes(new Uint8Array(half.length), SHAPE, [1.5, 1.5, 6]));
   await put(label('patient004_frame02'), labelBytes([1, 7]));
+  // A scan that is padded with NaN.
+  const padded = Float32Array.from({ length: half.length }, (_, at) => (at < 480 ? Number.NaN : at % 97));
+  await put(image('patient006_frame02'), niftiBytes(padded, SHAPE, [1.5, 1.5, 6]));
   const moved = niftiBytes(new Uint8Array(half.length).fill(1), SHAPE, [1.5, 1.5, 6], [30, 0, 0]);
   await put(label('patient005_frame01'), moved);
   // The image of patient006 (a test subject) again in patient005 (a training subject).
@@ -118,6 +121,7 @@ t.test('a broken dataset: each fault by name, all in one run', async (t) => {
   t.match(warnings, [
     { case: 'patient004_frame01', code: 'EMPTY_MASK' },
     { case: 'patient005_frame01', code: 'GEOMETRY', message: /different places in space/ },
+    { case: 'patient006_frame02', code: 'NOT_FINITE', message: /holds 480 values that are not finite/ },
     { case: 'patient004_frame02', code: 'UNNAMED_LABEL', message: /the label 7 has no name/ },
   ]);
   t.equal(report.cases.filter((one) => one.facts === null).length, 6);
@@ -135,7 +139,7 @@ t.test('a broken dataset: each fault by name, all in one run', async (t) => {
   ]);
   t.equal(result.code, 1);
   t.match(result.stdout, /error: patient001_frame01: .*\(ERR_IMAGE_FORMAT\)\n/);
-  t.match(result.stdout, /7 errors, 3 warnings: mend the errors before you import\./);
+  t.match(result.stdout, /7 errors, 4 warnings: mend the errors before you import\./);
   // The import itself stops at the first fault and leaves nothing.
   await t.rejects(importDataset({ layout: 'nnunet', source: root, out: path.join(root, 'store') }), {
     code: 'ERR_IMAGE_FORMAT',

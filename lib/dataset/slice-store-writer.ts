@@ -5,7 +5,7 @@ import { GmisegError } from '../errors.js';
 import { type ShardTensor, shardHeader } from './safetensors-shard.js';
 import type { SliceEntry, SliceIndex, SliceProvenance } from './slice-index.js';
 import type { SplitName } from './split.js';
-import { type ResumedStore, StoreJournal } from './store-journal.js';
+import { JOURNAL_FILE, type ResumedStore, StoreJournal } from './store-journal.js';
 
 /** One labelled slice on its way into a store. */
 export interface SliceRecord {
@@ -170,7 +170,10 @@ export class SliceStoreWriter {
     });
   }
 
-  /** Writes what is left and the index, then moves the store to its place. */
+  /**
+   * Writes what is left and the index, then moves the store to its place.
+   * @throws GmisegError ERR_DATASET where no slice came; ERR_IO where the place cannot be written
+   */
   async finish(provenance: SliceProvenance): Promise<SliceIndex> {
     this.expectOpen();
     if (this.entries.length === 0) {
@@ -189,10 +192,22 @@ export class SliceStoreWriter {
     };
     await writeSynced(path.join(this.temporary, 'index.json'), [Buffer.from(indexText(index))]);
     await refuseToReplace(this.path, this.overwrite);
-    await this.journal?.remove();
-    await keepSidecars(this.path, this.temporary);
-    await replaceFolder(this.temporary, this.path);
+    try {
+      await keepSidecars(this.path, this.temporary);
+      await replaceFolder(this.temporary, this.path);
+    } catch (cause) {
+      throw new GmisegError(
+        'ERR_IO',
+        `The store cannot be moved to ${this.path}: ${(cause as Error).message}.`,
+        {
+          cause,
+          details: { path: this.path },
+        },
+      );
+    }
     this.state = 'finished';
+    // Last of all: until the store is in its place, the log is what a resumption needs.
+    await this.journal?.remove(this.path);
     return index;
   }
 
@@ -250,7 +265,9 @@ async function writeSynced(file: string, parts: readonly Uint8Array[]): Promise<
   }
 }
 
-const STORE_FILE = /^(index\.json|slices-\d+\.safetensors)$/;
+/** The log is left where a process was killed in its very last act. */
+const isStoreFile = (name: string): boolean =>
+  name === JOURNAL_FILE || /^(index\.json|slices-\d+\.safetensors)$/.test(name);
 /** What `gmiseg import --verify` and `--preview` leave in the folder of the store. */
 const SIDECAR = /^(fingerprint\.json|preview.*\.png)$/;
 
@@ -276,7 +293,7 @@ async function refuseToReplace(target: string, overwrite: boolean): Promise<void
       `${target} is there already; choose another folder or pass --force.`,
     );
   }
-  const ours = names.every((name) => STORE_FILE.test(name) || SIDECAR.test(name));
+  const ours = names.every((name) => isStoreFile(name) || SIDECAR.test(name));
   if (!ours || !names.includes('index.json')) {
     throw new GmisegError(
       'ERR_DATASET',

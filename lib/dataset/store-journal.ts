@@ -25,7 +25,7 @@ interface JournalLine {
   readonly state: unknown;
 }
 
-const FILE = 'journal.jsonl';
+export const JOURNAL_FILE = 'journal.jsonl';
 /** Milliseconds after which the lock of a killed process counts for nothing. */
 const STALE = 60_000;
 
@@ -36,9 +36,9 @@ const STALE = 60_000;
  */
 export class StoreJournal {
   private written: number;
+  private closed = false;
 
   private constructor(
-    private readonly folder: string,
     private readonly handle: FileHandle,
     private readonly release: () => Promise<void>,
     private readonly state: () => unknown,
@@ -59,12 +59,12 @@ export class StoreJournal {
       const found = options.resume ? await readJournal(folder, options.key) : null;
       if (found === null) await empty(folder);
       else await removeLeftovers(folder, found.lines.length);
-      const file = path.join(folder, FILE);
+      const file = path.join(folder, JOURNAL_FILE);
       if (found !== null) await truncate(file, found.bytes);
       const handle = await open(file, 'a');
       const entries = found?.lines.flatMap((line) => line.entries) ?? [];
       const shards = found?.lines.length ?? 0;
-      const journal = new StoreJournal(folder, handle, release, options.state, entries.length, shards);
+      const journal = new StoreJournal(handle, release, options.state, entries.length, shards);
       if (found === null) await journal.write({ key: options.key });
       return { journal, entries, shards, state: found?.lines.at(-1)?.state };
     } catch (error) {
@@ -85,15 +85,18 @@ export class StoreJournal {
     this.shards += 1;
   }
 
+  /** Lets go of the work; may be called twice. */
   async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     await this.handle.close();
-    await this.release();
+    // A lock that others took for stale is no longer ours to release.
+    await this.release().catch(() => {});
   }
 
-  /** The work is done: the log goes. */
-  async remove(): Promise<void> {
-    await this.close();
-    await rm(path.join(this.folder, FILE));
+  /** The work is done and lies at `folder`: the log goes. */
+  async remove(folder: string): Promise<void> {
+    await rm(path.join(folder, JOURNAL_FILE)).finally(() => this.close());
   }
 
   private async write(line: object): Promise<void> {
@@ -127,7 +130,7 @@ async function empty(folder: string): Promise<void> {
 async function removeLeftovers(folder: string, shards: number): Promise<void> {
   for (const name of await readdir(folder)) {
     const number = /^slices-(\d+)\.safetensors$/.exec(name)?.[1];
-    if (name !== FILE && (number === undefined || Number(number) >= shards))
+    if (name !== JOURNAL_FILE && (number === undefined || Number(number) >= shards))
       await rm(path.join(folder, name));
   }
 }
@@ -137,7 +140,7 @@ async function readJournal(
   folder: string,
   key: string,
 ): Promise<{ lines: JournalLine[]; bytes: number } | null> {
-  const text = await readFile(path.join(folder, FILE), 'utf8').catch(() => '');
+  const text = await readFile(path.join(folder, JOURNAL_FILE), 'utf8').catch(() => '');
   // A line that a crash cut off has no end.
   const whole = text.slice(0, text.lastIndexOf('\n') + 1);
   const [head, ...rest] = whole.split('\n').slice(0, -1);

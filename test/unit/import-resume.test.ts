@@ -63,6 +63,28 @@ t.test('an import that was stopped goes on and ends with the same bytes', async 
   t.same((await readdir(root)).sort(), ['data', 'store', 'whole']);
 });
 
+t.test('a store that cannot be moved to its place is kept for --resume', async (t) => {
+  const root = t.testdir({ store: { 'preview.png': {} } });
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 1 });
+  const options = { layout: 'nnunet', source, out: path.join(root, 'store'), shardBytes: 3000 } as const;
+  await t.rejects(importDataset(options), {
+    code: 'ERR_IO',
+    message: /cannot be moved to .*store: .*kept in .*store\.partial; --resume goes on/,
+  });
+  t.same((await readdir(root)).sort(), ['data', 'store', 'store.partial'], 'and is not locked');
+  await rm(path.join(root, 'store/preview.png'), { recursive: true });
+  t.match(await importDataset({ ...options, resume: true }), { resumedCases: 1, cases: 2 });
+  t.same((await readdir(root)).sort(), ['data', 'store']);
+  await writeFile(path.join(root, 'store/journal.jsonl'), '', { flag: 'a' });
+  t.match(
+    await importDataset({ ...options, overwrite: true }),
+    { cases: 2 },
+    'a log left behind is no obstacle',
+  );
+  t.notOk((await readdir(path.join(root, 'store'))).includes('journal.jsonl'));
+});
+
 t.test('without --resume earlier work is thrown away; a broken file keeps what was done', async (t) => {
   const root = t.testdir();
   const source = path.join(root, 'data');

@@ -50,10 +50,10 @@ export class StoreJournal {
 
   /**
    * Opens the folder of a store in the making.
-   * @throws GmisegError ERR_DATASET where other work is there to resume; ERR_BUSY where another import holds it
+   * @throws GmisegError ERR_DATASET where other work is there to resume; ERR_BUSY where another import holds it;
+   *   ERR_IO where the folder cannot be made or locked
    */
   static async open(folder: string, options: JournalOptions): Promise<ResumedStore> {
-    await mkdir(folder, { recursive: true });
     const release = await hold(folder);
     try {
       const found = options.resume ? await readJournal(folder, options.key) : null;
@@ -107,6 +107,7 @@ export class StoreJournal {
 
 async function hold(folder: string): Promise<() => Promise<void>> {
   try {
+    await mkdir(folder, { recursive: true });
     return await lock(folder, {
       lockfilePath: `${folder}.lock`,
       stale: STALE,
@@ -114,6 +115,12 @@ async function hold(folder: string): Promise<() => Promise<void>> {
       onCompromised: () => {},
     });
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ELOCKED')
+      throw new GmisegError(
+        'ERR_IO',
+        `${folder} cannot be made or locked: ${(cause as Error).message}. Check who may write there and the space left, or choose another --out.`,
+        { cause, details: { path: folder } },
+      );
     throw new GmisegError(
       'ERR_BUSY',
       `Another import is writing ${folder} (or one was killed less than a minute ago); wait until it is done, or choose another --out.`,

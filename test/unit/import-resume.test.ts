@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { type ImportOptions, importDataset } from '../../lib/dataset/import-dataset.js';
@@ -83,6 +83,16 @@ t.test('a store that cannot be moved to its place is kept for --resume', async (
     'a log left behind is no obstacle',
   );
   t.notOk((await readdir(path.join(root, 'store'))).includes('journal.jsonl'));
+});
+
+t.test('a lock that others hold, and one that cannot be made', async (t) => {
+  const root = t.testdir({ 'held.partial.lock': {}, 'odd.partial.lock': 'a file' });
+  const source = path.join(root, 'data');
+  await writeNnunet(source, { patients: 1 });
+  const into = (name: string) => importDataset({ layout: 'nnunet', source, out: path.join(root, name) });
+  await t.rejects(into('held'), { code: 'ERR_BUSY', message: /Another import is writing/ });
+  await utimes(path.join(root, 'odd.partial.lock'), 0, 0);
+  await t.rejects(into('odd'), { code: 'ERR_IO', message: /odd\.partial cannot be made or locked: ENOTDIR/ });
 });
 
 t.test('without --resume earlier work is thrown away; a broken file keeps what was done', async (t) => {

@@ -42,18 +42,24 @@ export async function* prepareCases(
     return;
   }
   const { maskValues, snapMasks } = rules;
-  const pool = Array.from(
-    { length: threads },
-    () => new CaseThread({ rules: { maskValues, snapMasks }, options }),
-  );
-  const idle = [...pool];
+  const pool = new Set<CaseThread>();
+  const open = (): CaseThread => {
+    const thread = new CaseThread({ rules: { maskValues, snapMasks }, options });
+    pool.add(thread);
+    return thread;
+  };
+  const idle = Array.from({ length: threads }, open);
   const running: Promise<CaseOutcome>[] = [];
   let next = 0;
-  let open = true;
+  let going = true;
   // As many finished cases may wait for an earlier one as there are threads: memory stays bounded.
   const start = (): void => {
-    while (open && idle.length > 0 && next < cases.length && running.length < 2 * threads) {
-      const thread = idle.pop()!;
+    while (going && idle.length > 0 && next < cases.length && running.length < 2 * threads) {
+      let thread = idle.pop()!;
+      if (thread.dead) {
+        pool.delete(thread);
+        thread = open();
+      }
       const one = cases[next++]!;
       running.push(
         settle(one, thread.prepare(one)).finally(() => {
@@ -73,8 +79,8 @@ export async function* prepareCases(
       signal?.throwIfAborted();
     }
   } finally {
-    open = false;
-    await Promise.all(pool.map((thread) => thread.end()));
+    going = false;
+    await Promise.all([...pool].map((thread) => thread.end()));
   }
 }
 
@@ -103,6 +109,8 @@ class CaseThread {
   private readonly worker: Worker;
   private pending: { resolve: (value: PreparedCase) => void; reject: (reason: unknown) => void } | null =
     null;
+  /** It ended by itself, and answers no more. */
+  dead = false;
 
   constructor(data: CaseWorkerData) {
     this.worker = new Worker(WORKER, { workerData: data, execArgv: [] });
@@ -112,6 +120,7 @@ class CaseThread {
       this.pending = null;
     });
     const lost = (cause?: unknown): void => {
+      this.dead = true;
       this.pending?.reject(
         new GmisegError('ERR_OUT_OF_MEMORY', 'A reading thread ended unexpectedly; try --workers 0.', {
           cause,

@@ -2,6 +2,8 @@ import { cp, readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/
 import path from 'node:path';
 import t from 'tap';
 import { type ImportOptions, importDataset } from '../../lib/dataset/import-dataset.js';
+import { planImport } from '../../lib/dataset/import-plan.js';
+import type { GmisegError } from '../../lib/errors.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
 /** The files of a folder but for the time of day in the index. */
@@ -93,6 +95,22 @@ t.test('a lock that others hold, and one that cannot be made', async (t) => {
   await t.rejects(into('held'), { code: 'ERR_BUSY', message: /Another import is writing/ });
   await utimes(path.join(root, 'odd.partial.lock'), 0, 0);
   await t.rejects(into('odd'), { code: 'ERR_IO', message: /odd\.partial cannot be made or locked: ENOTDIR/ });
+});
+
+t.test('a reading thread that dies takes one case with it', async (t) => {
+  const source = path.join(t.testdir(), 'data');
+  await writeNnunet(source, { patients: 3 });
+  // Threads start from the build.
+  const pool = new URL('../../dist/dataset/case-pool.js', import.meta.url).href;
+  const { prepareCases } = (await import(pool)) as typeof import('../../lib/dataset/case-pool.js');
+  const { folder, cases, prepare } = await planImport({ layout: 'nnunet', source });
+  process.once('worker', (worker) => worker.terminate());
+  const options = { ...prepare, slices: true, facts: false, preview: false };
+  const found: (string | number)[] = [];
+  for await (const outcome of prepareCases(cases, folder, options, { workers: 2 }))
+    found.push('error' in outcome ? (outcome.error as GmisegError).code : outcome.prepared.slices.length);
+  t.same(found.sort(), [...Array(5).fill(found[0]), 'ERR_OUT_OF_MEMORY']);
+  t.type(found[0], 'number');
 });
 
 t.test('without --resume earlier work is thrown away; a broken file keeps what was done', async (t) => {

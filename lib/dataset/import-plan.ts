@@ -89,8 +89,10 @@ export async function planImport(settings: ImportSettings): Promise<ImportPlan> 
     square: settings.square ?? true,
     ignoreLabel: folder.ignoreLabel,
   } as const;
+  const dataset = settings.datasetName ?? path.basename(folder.path).replace(/\.csv$/i, '');
   const recorded = {
     layout,
+    dataset,
     policy: prepare.policy,
     axes: prepare.axes,
     minArea: prepare.minArea,
@@ -103,6 +105,7 @@ export async function planImport(settings: ImportSettings): Promise<ImportPlan> 
     ...(subject === undefined ? {} : { subject: subject.source }),
     ...(labels === undefined ? {} : { labels: Object.fromEntries(labels) }),
     ...(annotator === undefined ? {} : { annotator }),
+    ...(suffixes === undefined ? {} : { suffixes }),
     ...(settings.modality === undefined ? {} : { modality: settings.modality }),
   };
   const sizes = await Promise.all(cases.map(caseBytes));
@@ -111,7 +114,7 @@ export async function planImport(settings: ImportSettings): Promise<ImportPlan> 
     .digest('hex');
   return {
     folder,
-    dataset: settings.datasetName ?? path.basename(folder.path).replace(/\.csv$/i, ''),
+    dataset,
     cases,
     sides,
     prepare,

@@ -47,6 +47,7 @@ t.test('an import that was stopped goes on and ends with the same bytes', async 
     code: 'ERR_DATASET',
     message: /beginning of another import .*without --resume/,
   });
+  await t.rejects(run(-1, { resume: true, datasetName: 'other' }), { code: 'ERR_DATASET' });
   // As after a power cut: a shard without a line, and a line without an end.
   await writeFile(path.join(root, 'store.partial/slices-090.safetensors'), 'half');
   await writeFile(path.join(root, 'store.partial/journal.jsonl'), '{"shard": 9', { flag: 'a' });

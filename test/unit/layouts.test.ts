@@ -3,6 +3,7 @@ import path from 'node:path';
 import t from 'tap';
 import { readSupport } from '../../lib/cli/support-folder.js';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
+import { planImport } from '../../lib/dataset/import-plan.js';
 import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
 import { labelTableExtension } from '../../lib/image/label-names.js';
@@ -100,6 +101,10 @@ t.test('bids: derivatives with a label table', async (t) => {
   await put(path.join(root, 'sub-01/ses-a/anat/sub-01_ses-a_T2w.nii.gz'), scanBytes(9));
   await t.rejects(openDataset('bids', root), { code: 'ERR_DATASET', message: /T1w, T2w.*--suffix T1w/ });
   t.equal((await openDataset('bids', root, { suffixes: ['T2w'] })).count, 1);
+  const plan = (suffix: string) => planImport({ layout: 'bids', source: root, suffixes: [suffix], limit: 0 });
+  const [one, other] = [await plan('T1w'), await plan('T2w')];
+  t.same(one.recorded.suffixes, ['T1w']);
+  t.not(one.key, other.key, 'which images are read is part of what an import is resumed by');
   const again = 'derivatives/auto/sub-02/ses-a/anat/sub-02_ses-a_space-orig_dseg.nii.gz';
   await put(path.join(root, again), labelBytes());
   await t.rejects(openDataset('bids', root, { suffixes: ['T1w'] }), {

@@ -152,9 +152,9 @@ export function registerImport(program: Command, shell: Shell): void {
         preview: flags.preview === true,
         signal,
         onProgress: ({ done, total, caseId, slices, rate, secondsLeft }: ImportProgress) => {
-          if (done === 0) progress.start(flags.verify === true ? 'verify' : 'import', total);
           const left = secondsLeft === null ? '' : `${rate.toFixed(1)} MB/s, ${duration(secondsLeft)} left, `;
-          progress.update(done, `${left}${slices} slices, ${caseId}`);
+          const label = flags.verify === true ? 'verify' : 'import';
+          progress.advance(label, total, done, `${left}${slices} slices, ${caseId}`);
         },
       };
       if (flags.verify === true) {

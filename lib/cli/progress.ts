@@ -3,20 +3,22 @@ import { Presets, SingleBar } from 'cli-progress';
 /** Progress for people: a bar on stderr when that is a terminal, silence otherwise. */
 export class Progress {
   private bar: SingleBar | null = null;
-  private readonly shown: boolean;
+  private label: string | null = null;
 
   /** @param shown whether people watch */
-  constructor(shown = process.stderr.isTTY === true) {
-    this.shown = shown;
-  }
+  constructor(
+    private readonly shown = process.stderr.isTTY === true,
+    private readonly stream: NodeJS.WritableStream = process.stderr,
+  ) {}
 
   /** Starts a bar of `total` parts; a bar that runs is replaced. */
   start(label: string, total: number): void {
     this.stop();
+    this.label = label;
     if (!this.shown) return;
     this.bar = new SingleBar(
       {
-        stream: process.stderr,
+        stream: this.stream,
         format: '{label} [{bar}] {percentage}% {text}',
         barsize: 24,
         hideCursor: true,
@@ -34,16 +36,23 @@ export class Progress {
     this.bar?.update(done, { text });
   }
 
+  /** As update, of a bar that starts with the first news of it, however much was done before. */
+  advance(label: string, total: number, done: number, text = ''): void {
+    if (this.label !== label) this.start(label, total);
+    this.update(done, text);
+  }
+
   /** Ends the bar where it is. */
   stop(): void {
     this.bar?.stop();
     this.bar = null;
+    this.label = null;
   }
 
   /** A line for people, above the bar. */
   note(line: string): void {
     if (!this.shown) return;
-    process.stderr.write(`${line}\n`);
+    this.stream.write(`${line}\n`);
   }
 }
 

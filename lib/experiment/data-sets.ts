@@ -115,10 +115,7 @@ export class DataSets {
         resume: true,
         commandLine,
         signal,
-        onProgress: ({ done, total, caseId }) => {
-          if (done === 0) progress.start(`import ${name}`, total);
-          progress.update(done, caseId);
-        },
+        onProgress: ({ done, total, caseId }) => progress.advance(`import ${name}`, total, done, caseId),
       });
     }
     progress.stop();

@@ -1,5 +1,6 @@
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { readLabelFile } from '../../lib/cli/label-file.js';
 import {
@@ -14,7 +15,7 @@ import {
   size,
 } from '../../lib/cli/parsers.js';
 import { buildProgram } from '../../lib/cli/program.js';
-import { duration } from '../../lib/cli/progress.js';
+import { duration, Progress } from '../../lib/cli/progress.js';
 import { objectsOf, readPromptFile } from '../../lib/cli/prompt-plan.js';
 import { resolveModel, runBase } from '../../lib/cli/resolve-model.js';
 import { planResults } from '../../lib/cli/result-paths.js';
@@ -206,6 +207,17 @@ t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of a
   t.same(await runBase(at('adapter')), { checkpoint: at('model.pth'), imageSize: 128 });
   await writeFile(at('adapter/source.json'), '{"checkpoint": 3}');
   await t.rejects(runBase(at('adapter')), { code: 'ERR_CHECKPOINT_FORMAT' });
+});
+
+t.test('a bar that starts in the middle', async (t) => {
+  const terminal = Object.assign(new PassThrough(), { isTTY: true });
+  const progress = new Progress(true, terminal);
+  progress.advance('import', 8, 4, 'patient003');
+  progress.advance('import', 8, 8, 'patient004');
+  progress.stop();
+  const text = String(terminal.read());
+  t.match(text, /import \[.*100%/s);
+  t.match(text, /patient004/);
 });
 
 t.test('the registered commands, and times for people', async (t) => {

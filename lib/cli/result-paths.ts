@@ -1,7 +1,15 @@
 import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
-import { baseName, isVolumePath, sniffFormat } from '../image/index.js';
+import {
+  baseName,
+  isHalfOfPair,
+  isPictureFormat,
+  isVolumeFormat,
+  isVolumePath,
+  sniffFormat,
+  wrongFormatError,
+} from '../image/index.js';
 import { UsageError } from './usage-error.js';
 
 /** One picture or volume to work on, and where its result goes. */
@@ -20,7 +28,7 @@ const RESULT_ENDING = /\.(png|nii|nii\.gz|nrrd|mha|dcm)$/i;
  * What --image and --out mean together: a file, or every picture and volume of a
  * folder; results keep the base name, PNG for a picture and NIfTI for a volume. A
  * folder of DICOM files is one volume. A named file may be .nrrd, .mha or .dcm too.
- * `skipped` are files of the folder that are neither. Throws where a result would
+ * `skipped` are files of the folder that cannot be read as either; the voxels of a pair go with their header. Throws where a result would
  * replace an input, or two inputs share a result.
  */
 export async function planResults(
@@ -40,7 +48,10 @@ export async function planResults(
   const folder = there.isDirectory() && (await sniffFormat(image).catch(() => null)) !== 'dicom';
   const inputs = folder ? await imagesIn(image) : { files: [image], skipped: [] };
   if (inputs.files.length === 0) {
-    throw new GmisegError('ERR_IMAGE_NOT_FOUND', `--image ${image} holds no picture and no volume.`, {
+    const [first] = inputs.skipped;
+    const why =
+      first === undefined ? '' : ` ${wrongFormatError(first, await sniffFormat(first), 'volume').message}.`;
+    throw new GmisegError('ERR_IMAGE_NOT_FOUND', `--image ${image} holds no picture and no volume.${why}`, {
       details: { path: image },
     });
   }
@@ -81,9 +92,10 @@ async function imagesIn(folder: string): Promise<{ files: string[]; skipped: str
     if (entry.name.startsWith('.') || entry.isDirectory()) continue;
     const file = path.join(folder, entry.name);
     const format = await sniffFormat(file);
-    if (format === 'unknown' || format === 'empty' || format === 'zip' || format === 'hdf5')
-      skipped.push(file);
-    else files.push(file);
+    if (await isHalfOfPair(file)) continue;
+    // ANALYZE counts as a volume, but is refused.
+    const readable = isPictureFormat(format) || (isVolumeFormat(format) && format !== 'analyze');
+    (readable ? files : skipped).push(file);
   }
   return { files, skipped };
 }

@@ -1,10 +1,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { subjectOf } from '../dataset/case.js';
-import { addByName } from '../dataset/layouts/files.js';
+import { imagesByName } from '../dataset/layouts/files.js';
 import { openNnunet } from '../dataset/layouts/nnunet.js';
 import { GmisegError } from '../errors.js';
-import { withoutEnding } from '../image/index.js';
 import type { TaskExample } from '../task/example.js';
 
 /** The examples in a folder. */
@@ -61,8 +60,8 @@ async function nnunet(folder: string): Promise<SupportFolder> {
 }
 
 async function pairs(imageFolder: string, maskFolder: string): Promise<SupportFolder> {
-  const images = await filesByName(imageFolder);
-  const masks = await filesByName(maskFolder);
+  const images = await imagesByName(imageFolder);
+  const masks = await imagesByName(maskFolder);
   if (masks.size === 0) {
     throw new GmisegError('ERR_DATASET', `${maskFolder} is empty; it holds one mask for each example.`);
   }
@@ -83,15 +82,4 @@ async function pairs(imageFolder: string, maskFolder: string): Promise<SupportFo
   const warnings =
     unused.length > 0 ? [`${unused.length} pictures in ${imageFolder} have no mask and are not used.`] : [];
   return { examples, labels: null, warnings };
-}
-
-async function filesByName(folder: string): Promise<Map<string, string>> {
-  const files = new Map<string, string>();
-  const entries = await readdir(folder, { withFileTypes: true });
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (entry.name.startsWith('.') || entry.isDirectory()) continue;
-    const file = path.join(folder, entry.name);
-    addByName(files, withoutEnding(entry.name), file);
-  }
-  return files;
 }

@@ -2,7 +2,7 @@
 export { affineSpacing, applyAffine, cornersApart } from './affine.js';
 export { baseName, withoutEnding } from './base-name.js';
 export { type ContactSheetOptions, contactSheet, encodeSheet } from './contact-sheet.js';
-export type { ImageFormat } from './formats.js';
+export { type ImageFormat, isPictureFormat, isVolumeFormat, wrongFormatError } from './formats.js';
 export {
   CT_WINDOWS,
   type CtWindow,
@@ -42,7 +42,7 @@ export {
   takeMaskSlice,
   takeSlice,
 } from './slices.js';
-export { isVolumePath, sniffFormat } from './sniff.js';
+export { isHalfOfPair, isMeantAsImage, isVolumePath, sniffFormat } from './sniff.js';
 export type {
   Affine,
   Image2D,

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises';
+import { withoutEnding } from './base-name.js';
 import { holdsDicom } from './dicom-series.js';
 import { readHead } from './file-bytes.js';
-import { detectFormat, type ImageFormat, isVolumeFormat } from './formats.js';
+import { detectFormat, type ImageFormat, isPictureFormat, isVolumeFormat } from './formats.js';
 import { headerPathOfImg } from './nifti-pair.js';
 import { isTiffStack } from './tiff-stack.js';
 
@@ -20,6 +21,22 @@ export async function sniffFormat(path: string): Promise<ImageFormat> {
   if (header === undefined || !(await stat(header)).isFile()) return format;
   const beside = detectFormat((await readHead(header)).head);
   return isVolumeFormat(beside) ? beside : format;
+}
+
+/** Whether a file is the voxels of a pair, which is read by the `.hdr` beside it. */
+export async function isHalfOfPair(path: string): Promise<boolean> {
+  return (await headerPathOfImg(path)) !== undefined;
+}
+
+/**
+ * Whether a file or folder among others is meant as an image: by its ending, so that a broken one is noticed, or by
+ * its content. What lies beside images is none: voxels of a pair or of a header, notes, tables.
+ */
+export async function isMeantAsImage(path: string): Promise<boolean> {
+  if (await isHalfOfPair(path)) return false;
+  if (withoutEnding(path) !== path) return true;
+  const format = await sniffFormat(path).catch(() => 'unknown' as const);
+  return isPictureFormat(format) || isVolumeFormat(format);
 }
 
 /**

@@ -30,6 +30,14 @@ export function labelBytes(
   return niftiBytes(labels, shape, spacing);
 }
 
+/** The two files of a NIfTI pair, or with `analyze` of an ANALYZE volume, which a NIfTI file holds in one. */
+export function pairOf(nifti: Buffer, { analyze = false } = {}): { hdr: Buffer; img: Buffer } {
+  const hdr = Buffer.from(nifti.subarray(0, 348));
+  hdr.writeFloatLE(0, 108);
+  hdr.write(analyze ? '\0\0\0\0' : 'ni1\0', 344, 'latin1');
+  return { hdr, img: nifti.subarray(352) };
+}
+
 /** A gzipped NRRD volume as the LA 2018 challenge has them: bytes, 0.625 mm, left-posterior-superior. */
 export function nrrdBytes(voxels: Uint8Array, shape: Shape3): Buffer {
   const head = [

@@ -22,6 +22,7 @@ import { planResults } from '../../lib/cli/result-paths.js';
 import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
 import { processShell } from '../../lib/cli/shell.js';
 import { baseName } from '../../lib/image/base-name.js';
+import { pairOf, put } from '../helpers/layout-files.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 
 const usage = { code: 'ERR_INVALID_ARG' };
@@ -150,6 +151,29 @@ t.test('results keep base names and never replace an input', async (t) => {
     { base: 'scan', isVolume: true, out: path.join(root, 'out', 'scan.nii') },
   ]);
   t.same(skipped, [path.join(pictures, 'notes.txt')]);
+  const others = path.join(root, 'others');
+  const volume = niftiBytes(new Uint8Array(8), [2, 2, 2]);
+  const [pair, old] = [pairOf(volume), pairOf(volume, { analyze: true })];
+  for (const [name, bytes] of [
+    ['array.npy', '\x93NUMPY'],
+    ['old.hdr', old.hdr],
+    ['old.img', old.img],
+    ['pointer.png', 'version https://git-lfs.github.com/spec/v1\n'],
+  ] as const)
+    await put(path.join(others, name), typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes);
+  await t.rejects(planResults(others, path.join(root, 'out')), {
+    code: 'ERR_IMAGE_NOT_FOUND',
+    message: /no picture and no volume\. .*array\.npy is a NumPy array; save it/,
+  });
+  await put(path.join(others, 'scan.hdr'), pair.hdr);
+  await put(path.join(others, 'scan.img'), pair.img);
+  const readable = await planResults(others, path.join(root, 'out'));
+  t.match(readable.items, [{ base: 'scan', input: path.join(others, 'scan.hdr'), isVolume: true }]);
+  t.equal(readable.items.length, 1);
+  t.same(
+    readable.skipped.map((file) => path.basename(file)),
+    ['array.npy', 'old.hdr', 'pointer.png'],
+  );
   const one = await planResults(path.join(pictures, 'scan.nii'), path.join(root, 'mask.nii.gz'));
   t.match(one.items, [{ out: path.join(root, 'mask.nii.gz'), overlay: path.join(root, 'mask_overlay.png') }]);
   await t.rejects(planResults(path.join(pictures, 'scan.nii'), path.join(root, 'mask.png')), usage);
@@ -163,7 +187,7 @@ t.test('results keep base names and never replace an input', async (t) => {
     message: /would both be written/,
   });
   await t.rejects(planResults(path.join(root, 'nowhere'), root), { code: 'ERR_IMAGE_NOT_FOUND' });
-  t.same(await readdir(root), ['in'], 'planning writes nothing');
+  t.same(await readdir(root), ['in', 'others'], 'planning writes nothing');
 });
 
 t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of an adapter', async (t) => {

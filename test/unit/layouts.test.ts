@@ -10,7 +10,7 @@ import { labelTableExtension } from '../../lib/image/label-names.js';
 import { serialiseExtensions } from '../../lib/image/nifti-extensions.js';
 import { npyBytes, zipBytes } from '../helpers/array-files.js';
 import { writeDicomSeries } from '../helpers/dicom-files.js';
-import { labelBytes, put, SHAPE, scanBytes } from '../helpers/layout-files.js';
+import { labelBytes, pairOf, put, SHAPE, scanBytes } from '../helpers/layout-files.js';
 import { fill, niftiBytes } from '../helpers/tiny-dataset.js';
 
 t.test('decathlon: pairs by dataset.json, channels as frames', async (t) => {
@@ -270,6 +270,31 @@ t.test('folders: names pair whatever their endings', async (t) => {
   t.match([...folder.cases()], [{ id: 'im0001' }]);
   const { examples } = await readSupport(root);
   t.match(examples, [{ name: 'im0001', image: path.join(root, 'images/im0001.ppm.gz') }]);
+});
+
+t.test('folders: pairs of header and voxels are one file, what lies beside images is none', async (t) => {
+  const root = t.testdir({ images: { 'scan.json': '{}' }, labels: { 'notes.txt': 'by hand' } });
+  const { hdr, img } = pairOf(labelBytes());
+  await put(path.join(root, 'images/scan.nii'), scanBytes(1));
+  await put(path.join(root, 'labels/scan.hdr'), hdr);
+  await put(path.join(root, 'labels/scan.img'), img);
+  const pair = { image: path.join(root, 'images/scan.nii'), label: path.join(root, 'labels/scan.hdr') };
+  t.match(
+    [...(await openDataset('folders', root)).cases()],
+    [{ id: 'scan', imagePaths: [pair.image], labelPath: pair.label }],
+  );
+  t.match(await readSupport(root), {
+    examples: [{ name: 'scan', image: pair.image, mask: pair.label }],
+    warnings: [],
+  });
+  const summary = await importDataset({ layout: 'folders', source: root, out: path.join(root, 'store') });
+  t.match(summary, { cases: 1, labels: [{ value: 1 }, { value: 2 }] });
+  await put(path.join(root, 'labels/lost.png'), 'version https://git-lfs.github.com/spec/v1\n');
+  await t.rejects(
+    readSupport(root),
+    { message: /lost\.png has no image/ },
+    'a broken mask is not passed over',
+  );
 });
 
 t.test('arrays: HDF5 and npz with image and label, named by file or by folder', async (t) => {

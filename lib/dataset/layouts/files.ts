@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
+import { isMeantAsImage, withoutEnding } from '../../image/index.js';
 import { compareCodePoints } from '../split.js';
 
 /** Endings of the volumes and pictures that importers look for. */
@@ -33,6 +34,16 @@ export function addByName(files: Map<string, string>, name: string, file: string
       },
     );
   files.set(name, file);
+}
+
+/** The images in a folder by base name. Throws ERR_DATASET where two share one. */
+export async function imagesByName(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const name of await namesIn(folder)) {
+    const file = path.join(folder, name);
+    if (await isMeantAsImage(file)) addByName(files, withoutEnding(name), file);
+  }
+  return files;
 }
 
 /** All files below a folder, as paths relative to it, in code-point order. */

@@ -1,11 +1,9 @@
-import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../../errors.js';
-import { isVolumePath, readMask, withoutEnding } from '../../image/index.js';
+import { isVolumePath, readMask } from '../../image/index.js';
 import type { DatasetCase, DatasetFolder } from '../case.js';
-import { compareCodePoints } from '../split.js';
 import { datasetFolder, pairCase } from './dataset-folder.js';
-import { addByName } from './files.js';
+import { imagesByName, namesIn } from './files.js';
 import type { LayoutOptions } from './layout-options.js';
 
 const MASK_FOLDERS = ['masks', 'labels'];
@@ -22,15 +20,16 @@ const STRAY_SHARE = 1e-3;
  */
 export async function openFolders(folder: string, options: LayoutOptions = {}): Promise<DatasetFolder> {
   const root = path.resolve(folder);
-  const images = await listPictures(path.join(root, 'images'));
-  let masks: Map<string, string> | null = null;
-  for (const name of MASK_FOLDERS) masks ??= await listPictures(path.join(root, name));
-  if (images === null || masks === null) {
+  const names = await namesIn(root);
+  const maskFolder = MASK_FOLDERS.find((name) => names.includes(name));
+  if (!names.includes('images') || maskFolder === undefined) {
     throw new GmisegError(
       'ERR_DATASET',
       `${root} must hold the folders images/ and masks/ (or labels/); for an nnU-Net raw folder use --layout nnunet.`,
     );
   }
+  const images = await imagesByName(path.join(root, 'images'));
+  const masks = await imagesByName(path.join(root, maskFolder));
   const cases: DatasetCase[] = [];
   for (const [id, labelPath] of masks) {
     const imagePath = images.get(id);
@@ -66,22 +65,6 @@ export async function pairsFolder(
     snapMasks: options.labels !== undefined,
     cases,
   });
-}
-
-/** Name without ending -> path; null where the folder does not exist. */
-async function listPictures(folder: string): Promise<Map<string, string> | null> {
-  let names: string[];
-  try {
-    names = await readdir(folder);
-  } catch {
-    return null;
-  }
-  const files = new Map<string, string>();
-  for (const name of names.sort(compareCodePoints)) {
-    if (name.startsWith('.')) continue;
-    addByName(files, withoutEnding(name), path.join(folder, name));
-  }
-  return files;
 }
 
 /**

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { contactSheet, type OverlayOptions } from '../image/index.js';
+import { contactSheet, flipsOf, type OverlayOptions } from '../image/index.js';
 import type { DatasetCase } from './case.js';
 import type { PreparedCase, PreparedSlice } from './prepare-case.js';
 
@@ -46,13 +46,6 @@ function cell(slice: PreparedSlice): OverlayOptions {
     image: { data: image, width, height, channels, ...(spacing === null ? {} : { spacing }) },
     mask: { data: mask, width, height },
     caption: orientation === undefined ? (slice.case ?? '') : `${slice.case} axis ${axis} #${index}`,
-    flip: flips(orientation, axis),
+    flip: orientation === undefined ? { x: false, y: false } : flipsOf(orientation, axis),
   };
-}
-
-/** Front and head up, the patient's right on the left: the rule of displayFlips, by letters. */
-function flips(orientation: string | undefined, axis: 0 | 1 | 2): { x: boolean; y: boolean } {
-  if (orientation === undefined) return { x: false, y: false };
-  const [x, y] = axis === 2 ? [0, 1] : axis === 1 ? [0, 2] : [1, 2];
-  return { x: 'RA'.includes(orientation[x]!), y: 'AS'.includes(orientation[y]!) };
 }

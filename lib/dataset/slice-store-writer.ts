@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
-import { type ShardTensor, shardHeader } from './safetensors-shard.js';
 import type { SliceEntry, SliceIndex, SliceProvenance } from './slice-index.js';
 import type { SplitName } from './split.js';
 import { JOURNAL_FILE, type ResumedStore, StoreJournal } from './store-journal.js';
+import { tensorsHead, type U8Tensor } from './u8-tensors.js';
 
 /** One labelled slice on its way into a store. */
 export interface SliceRecord {
@@ -63,7 +63,7 @@ export class SliceStoreWriter {
   private readonly labels: Record<string, Record<string, string>> = {};
   private readonly regions: Record<string, Record<string, number[]>> = {};
   private readonly entries: SliceEntry[];
-  private pending: ShardTensor[] = [];
+  private pending: U8Tensor[] = [];
   private pendingBytes = 0;
   private shards: number;
   private state: 'open' | 'finished' | 'aborted' = 'open';
@@ -234,7 +234,7 @@ export class SliceStoreWriter {
     if (this.pending.length === 0) return;
     const tensors = this.pending;
     await writeSynced(path.join(this.temporary, shardName(this.shards)), [
-      shardHeader(tensors),
+      tensorsHead(tensors, { format: 'gmiseg-slices', schema: '1' }),
       ...tensors.map((tensor) => tensor.data),
     ]);
     this.pending = [];

@@ -2,8 +2,8 @@ import { type FileHandle, open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
-import { parseShardTable, type ShardEntry } from './safetensors-shard.js';
 import { type SliceEntry, type SliceIndex, sliceIndexSchema } from './slice-index.js';
+import { parseTensorTable, type U8Entry } from './u8-tensors.js';
 
 /** The pixels of one slice. */
 export interface StoredSlice {
@@ -16,7 +16,7 @@ export interface StoredSlice {
 
 interface Shard {
   readonly handle: FileHandle;
-  readonly entries: Map<string, ShardEntry>;
+  readonly entries: Map<string, U8Entry>;
 }
 
 /** Reads a slice store: the index at once, pixels when asked for. */
@@ -133,7 +133,7 @@ async function openShard(file: string): Promise<Shard> {
     if (length < 2 || length > size - 8 || length > 2 ** 28) throw new Error('its header is damaged');
     const head = Buffer.alloc(length);
     await handle.read(head, 0, length, 8);
-    return { handle, entries: parseShardTable(head, 8 + length, size) };
+    return { handle, entries: parseTensorTable(head, 8 + length, size).entries };
   } catch (cause) {
     await handle.close();
     throw new GmisegError(
@@ -164,7 +164,7 @@ function checkEntry(
   }
 }
 
-async function readBytes(handle: FileHandle, { begin, end }: ShardEntry): Promise<Uint8Array> {
+async function readBytes(handle: FileHandle, { begin, end }: U8Entry): Promise<Uint8Array> {
   const bytes = new Uint8Array(end - begin);
   let done = 0;
   while (done < bytes.length) {

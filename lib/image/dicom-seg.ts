@@ -1,8 +1,8 @@
 import { GmisegError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import { writeThrough } from './atomic-write.js';
 import { maskToItk } from './itk-image.js';
 import { LABEL_COLOURS } from './label-names.js';
-import { packageVersion } from './package-version.js';
 import type { MaskVolume, Volume } from './types.js';
 import { wasmJob } from './wasm-job.js';
 
@@ -19,7 +19,7 @@ function describe(labels: readonly number[], names: ReadonlyMap<number, string>)
   return {
     ContentCreatorName: 'gmiseg',
     ContentLabel: 'SEGMENTATION',
-    ContentDescription: `gmiseg ${packageVersion()}`,
+    ContentDescription: `gmiseg ${packageRoot().version}`,
     ClinicalTrialSeriesID: '1',
     ClinicalTrialTimePointID: '1',
     SeriesDescription: 'Segmentation by gmiseg',

@@ -35,6 +35,7 @@ export {
   type Axis,
   displayFlips,
   emptyMaskLike,
+  flipsOf,
   planeAxes,
   putSlice,
   sliceSize,

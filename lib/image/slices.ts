@@ -1,5 +1,5 @@
 import { GmisegError } from '../errors.js';
-import { affineColumn } from './affine.js';
+import { type Orientation, orientationOf } from './orientation.js';
 import type { Image2D, Mask2D, MaskVolume, PixelArray, Volume, VoxelArray } from './types.js';
 
 /*
@@ -163,23 +163,17 @@ export function putSlice(
   }
 }
 
-/** The anatomical direction an axis points in most: world axis (0 = x, right; 1 = y, front; 2 = z, up) and sign. */
-function direction(volume: Volume, axis: Axis): { world: 0 | 1 | 2; positive: boolean } {
-  const column = affineColumn(volume.affine, axis);
-  const world = ([0, 1, 2] as const).reduce((best, c) =>
-    Math.abs(column[c]) > Math.abs(column[best]) ? c : best,
-  );
-  return { world, positive: column[world] > 0 };
-}
-
 /**
  * How to mirror a slice so that it looks as radiologists expect: front and head up, the patient's right (or, seen
  * from the side, the front) on the left of the picture. Only for looking: coordinates and masks stay in array
  * order. Slices are not turned by 90 degrees, so oblique acquisitions may lie on their side.
  */
 export function displayFlips(volume: Volume, axis: Axis): { x: boolean; y: boolean } {
+  return flipsOf(orientationOf(volume.affine), axis);
+}
+
+/** displayFlips of a volume with this orientation. */
+export function flipsOf(orientation: Orientation, axis: Axis): { x: boolean; y: boolean } {
   const [x, y] = planeAxes(axis);
-  const across = direction(volume, x);
-  const down = direction(volume, y);
-  return { x: across.world !== 2 && across.positive, y: down.world !== 0 && down.positive };
+  return { x: 'RA'.includes(orientation[x]!), y: 'AS'.includes(orientation[y]!) };
 }

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { GmisegError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import { writeAtomically } from './atomic-write.js';
 import { buildNiftiHeader, chooseVersion, niftiDatatype } from './nifti-build.js';
 import { type NiftiExtension, serialiseExtensions } from './nifti-extensions.js';
 import { headerSize } from './nifti-header.js';
-import { packageVersion } from './package-version.js';
 import type { Affine, Volume, VoxelArray } from './types.js';
 
 /** Voxels to write; the array's type becomes the file's datatype. */
@@ -105,7 +105,7 @@ export async function writeVolume(
       frames,
       ...niftiDatatype(volume.data),
       intentCode: options.intentCode ?? 0,
-      description: `gmiseg ${packageVersion()}`,
+      description: `gmiseg ${packageRoot().version}`,
       voxOffset: headerSize(version) + 4 + extensions.length,
     },
     affine,

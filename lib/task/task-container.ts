@@ -1,13 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { parseTensorTable, tensorsHead, type U8Tensor } from '../dataset/u8-tensors.js';
 import { GmisegError } from '../errors.js';
 import { writeAtomically } from '../image/atomic-write.js';
 
 /** Named bytes of a task's file. */
-export interface TaskBlob {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Uint8Array;
-}
+export type TaskBlob = U8Tensor;
 
 const META = 'gmiseg.task.bundle';
 
@@ -22,17 +19,7 @@ export async function writeContainer(
   blobs: readonly TaskBlob[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const table: Record<string, unknown> = { __metadata__: { [META]: JSON.stringify(meta) } };
-  let offset = 0;
-  for (const { name, shape, data } of blobs) {
-    table[name] = { dtype: 'U8', shape, data_offsets: [offset, offset + data.length] };
-    offset += data.length;
-  }
-  let json = JSON.stringify(table);
-  json += ' '.repeat((8 - (Buffer.byteLength(json) % 8)) % 8);
-  const head = Buffer.alloc(8 + Buffer.byteLength(json));
-  head.writeBigUInt64LE(BigInt(head.length - 8), 0);
-  head.write(json, 8, 'utf8');
+  const head = tensorsHead(blobs, { [META]: JSON.stringify(meta) });
   await writeAtomically(path, [head, ...blobs.map(({ data }) => data)], signal);
 }
 
@@ -68,23 +55,12 @@ function parse(file: Buffer): { meta: unknown; blobs: Map<string, TaskBlob> } {
   if (file.length < 8) throw new Error('it is too short');
   const length = Number(file.readBigUInt64LE(0));
   if (!(length > 0 && length <= file.length - 8)) throw new Error('it has no safetensors header');
-  const table = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<string, unknown> | null;
-  const metadata = (table as { __metadata__?: Record<string, unknown> } | null)?.__metadata__;
-  const text = metadata?.[META];
+  const start = 8 + length;
+  const { metadata, entries } = parseTensorTable(file.subarray(8, start), start, file.length);
+  const text = metadata[META];
   if (typeof text !== 'string') throw new Error('it holds no task');
-  const body = file.subarray(8 + length);
   const blobs = new Map<string, TaskBlob>();
-  for (const [name, entry] of Object.entries(table as object)) {
-    if (name === '__metadata__') continue;
-    const { dtype, shape, data_offsets: offsets } = entry as Record<string, unknown>;
-    const [begin, end] = Array.isArray(offsets) ? (offsets as unknown[]).map(Number) : [];
-    const whole = Array.isArray(shape) && shape.every((side) => Number.isInteger(side) && side >= 0);
-    const count = whole ? (shape as number[]).reduce((product, side) => product * side, 1) : -1;
-    if (dtype !== 'U8' || begin === undefined || end === undefined) throw new Error(`${name} is no bytes`);
-    if (!(begin >= 0 && end - begin === count && end <= body.length)) {
-      throw new Error(`${name} does not lie inside the file`);
-    }
-    blobs.set(name, { name, shape: shape as number[], data: new Uint8Array(body.subarray(begin, end)) });
-  }
+  for (const [name, { shape, begin, end }] of entries)
+    blobs.set(name, { name, shape, data: new Uint8Array(file.subarray(begin, end)) });
   return { meta: JSON.parse(text), blobs };
 }

@@ -11,7 +11,7 @@ import {
   writeMask,
   writeVolume,
 } from '../../lib/image/index.js';
-import { packageVersion } from '../../lib/image/package-version.js';
+import { packageRoot } from '../../lib/package-root.js';
 import { niftiSource } from '../helpers/nifti-source.js';
 
 const FIXTURES = join(import.meta.dirname, '../fixtures/images');
@@ -102,13 +102,13 @@ t.test('header details and determinism', async (t) => {
   t.equal(raw.readInt16LE(70), 2, 'uint8');
   t.equal(raw.readInt16LE(72), 8);
   t.equal(raw.readInt16LE(68), 1002, 'intent label');
-  t.equal(raw.toString('latin1', 148, 228).replace(/\0+$/, ''), `gmiseg ${packageVersion()}`);
+  t.equal(raw.toString('latin1', 148, 228).replace(/\0+$/, ''), `gmiseg ${packageRoot().version}`);
   t.equal(raw.toString('latin1', 344, 347), 'n+1');
   t.equal(raw.readFloatLE(108), 352);
   t.equal(raw.length, 352 + voxels);
   t.same(await readdir(dir), ['a.nii.gz', 'b.nii.gz'], 'no temporary file stays');
   const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8'));
-  t.equal(packageVersion(), version);
+  t.equal(packageRoot().version, version);
 });
 
 t.test('the type follows the labels', async (t) => {

@@ -1,20 +1,23 @@
-/** Bytes of one named U8 tensor of a shard. */
-export interface ShardTensor {
+/** Bytes of one named U8 tensor. */
+export interface U8Tensor {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Uint8Array;
 }
 
-/** Where a U8 tensor lies in a shard: byte offsets into the whole file. */
-export interface ShardEntry {
+/** Where a U8 tensor lies: byte offsets into the whole file. */
+export interface U8Entry {
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
 /** The head of a safetensors file of U8 tensors; the tensors' bytes follow in the order given. */
-export function shardHeader(tensors: readonly ShardTensor[]): Uint8Array {
-  const table: Record<string, unknown> = { __metadata__: { format: 'gmiseg-slices', schema: '1' } };
+export function tensorsHead(
+  tensors: readonly U8Tensor[],
+  metadata: Readonly<Record<string, string>>,
+): Uint8Array {
+  const table: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const { name, shape, data } of tensors) {
     table[name] = { dtype: 'U8', shape, data_offsets: [offset, offset + data.length] };
@@ -31,14 +34,18 @@ export function shardHeader(tensors: readonly ShardTensor[]): Uint8Array {
 }
 
 /**
- * The table of a safetensors file of U8 tensors. `head` holds the JSON, `start`
- * is the file offset of the first tensor, `size` the file's length.
+ * The table of a safetensors file of U8 tensors, with its metadata. `head` holds the JSON, `start` is the file offset
+ * of the first tensor, `size` the file's length.
  * Throws a plain Error that says what is wrong; callers name the file.
  */
-export function parseShardTable(head: Uint8Array, start: number, size: number): Map<string, ShardEntry> {
+export function parseTensorTable(
+  head: Uint8Array,
+  start: number,
+  size: number,
+): { readonly metadata: Readonly<Record<string, unknown>>; readonly entries: Map<string, U8Entry> } {
   const table: unknown = JSON.parse(Buffer.from(head).toString('utf8'));
   if (typeof table !== 'object' || table === null) throw new Error('its header is not a JSON object');
-  const entries = new Map<string, ShardEntry>();
+  const entries = new Map<string, U8Entry>();
   for (const [name, value] of Object.entries(table as Record<string, unknown>)) {
     if (name === '__metadata__') continue;
     const {
@@ -60,5 +67,6 @@ export function parseShardTable(head: Uint8Array, start: number, size: number): 
     }
     entries.set(name, { shape: shape as number[], begin, end });
   }
-  return entries;
+  const { __metadata__: metadata } = table as { __metadata__?: Record<string, unknown> };
+  return { metadata: metadata ?? {}, entries };
 }

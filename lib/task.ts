@@ -174,22 +174,19 @@ export class Task implements Disposable {
     const site = callSite(this.add);
     requireKeys('options', options, ['signal', 'queue', 'onProgress']);
     return await this.#job(site, options, () => {
-      const known = this.#examples();
-      const { settings, axes } = this.#stored;
-      const taken = new Set(known.flatMap(({ name, source }) => [name, source]));
-      const preparing = prepareExamples(examples, {
+      const { settings } = this.#stored;
+      const prepared = prepareExamples(examples, {
         window: settings.window ?? undefined,
         volume: settings.volume,
-        axes,
         values: valuesOf(settings.labels),
-        taken,
         signal: options.signal,
       });
-      preparing.catch(() => {});
       return async (work) => {
-        const set = await preparing;
+        // Other calls may have changed the task while this one waited.
+        const known = this.#examples();
+        const set = await prepared({ axes: this.#stored.axes, taken: namesOf(known) });
         const added = await completeExamples(work, set, this.#gallery, settings.labels);
-        await this.#rebuild(work, [...known, ...added], set.axes);
+        await this.#rebuild(site, work, [...known, ...added], set.axes);
       };
     });
   }
@@ -204,7 +201,7 @@ export class Task implements Disposable {
     const wanted = new Set(typeof names === 'string' ? [names] : names);
     return await this.#job(site, options, () => async (work) => {
       const known = this.#examples();
-      const there = new Set(known.flatMap(({ name, source }) => [name, source]));
+      const there = namesOf(known);
       const unknown = [...wanted].filter((name) => !there.has(name));
       if (unknown.length > 0) {
         throw new GmisegError(
@@ -221,7 +218,7 @@ export class Task implements Disposable {
           'Nothing would be left of the task. Add other examples first, or define a new one.',
         );
       }
-      await this.#rebuild(work, kept, this.#stored.axes);
+      await this.#rebuild(site, work, kept, this.#stored.axes);
     });
   }
 
@@ -285,12 +282,17 @@ export class Task implements Disposable {
   }
 
   async #rebuild(
+    site: CallSite,
     work: Work,
     all: NonNullable<StoredTask['examples']>,
     axes: readonly Axis[] | null,
   ): Promise<void> {
     const { examples } = sameChannels(all);
     const state = await buildState(work, this.#host, this.#stored.settings, examples, this.#gallery);
+    if (this.#closed) {
+      closeSections(state.sections);
+      throw closedAt(site);
+    }
     const old = this.#stored.state.sections;
     this.#stored = { ...this.#stored, state, examples, axes };
     closeSections(old);
@@ -311,16 +313,15 @@ export class Task implements Disposable {
         try {
           return await run(workOf(this.#host, cancellation, site, options.onProgress));
         } finally {
-          this.#gallery.settle();
+          if (this.#closed) this.#gallery.close();
+          else this.#gallery.settle();
         }
       };
     });
   }
 
   #requireOpen(site: CallSite): void {
-    if (this.#closed) {
-      throw errorAt(site, 'ERR_CLOSED', 'The task is closed; define it again, or load it from its file.');
-    }
+    if (this.#closed) throw closedAt(site);
     if (this.#host.generation !== this.#generation) {
       throw errorAt(
         site,
@@ -329,4 +330,13 @@ export class Task implements Disposable {
       );
     }
   }
+}
+
+function closedAt(site: CallSite): GmisegError {
+  return errorAt(site, 'ERR_CLOSED', 'The task is closed; define it again, or load it from its file.');
+}
+
+/** A volume's name stands for its slices. */
+function namesOf(examples: NonNullable<StoredTask['examples']>): Set<string> {
+  return new Set(examples.flatMap(({ name, source }) => [name, source]));
 }

@@ -7,7 +7,7 @@ import { Gallery } from './gallery.js';
 import { jobOptions, type TaskHost, workOf } from './host.js';
 import { completeExamples } from './mask-from-prompts.js';
 import { type TaskOptions, taskSettings, valuesOf } from './options.js';
-import { prepareExamples } from './prepare-examples.js';
+import { NONE_KNOWN, prepareExamples } from './prepare-examples.js';
 import { buildState, sameChannels } from './state.js';
 import { loadTask, pathOf } from './task-file.js';
 
@@ -23,11 +23,9 @@ export async function defineTask(
     const preparing = prepareExamples(examples, {
       window: settings.window ?? undefined,
       volume: settings.volume,
-      axes: null,
       values: valuesOf(settings.labels),
-      taken: new Set(),
       signal: options.signal,
-    });
+    })(NONE_KNOWN);
     preparing.catch(() => {});
     return async (cancellation) => {
       const work = workOf(host, cancellation, site, options.onProgress);

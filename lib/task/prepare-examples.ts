@@ -21,14 +21,21 @@ import { standardGrid, standardLabels, standardView } from './standard-view.js';
 export interface ExampleSettings {
   readonly window: IntensityWindow | undefined;
   readonly volume: VolumeOptions;
-  /** Axes that an earlier volume has settled, or null. */
-  readonly axes: readonly Axis[] | null;
   /** The only label values that count, or null for all. */
   readonly values: ReadonlySet<number> | null;
-  /** Names that are taken. */
-  readonly taken: ReadonlySet<string>;
   readonly signal: AbortSignal | undefined;
 }
+
+/** The examples that others join. */
+export interface KnownExamples {
+  /** Axes that an earlier volume has settled, or null. */
+  readonly axes: readonly Axis[] | null;
+  /** Names that are taken. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/** Those of a task that is made anew. */
+export const NONE_KNOWN: KnownExamples = { axes: null, taken: new Set() };
 
 /** A picture whose mask the model has yet to make. */
 export interface PromptedExample {
@@ -48,13 +55,14 @@ export interface ExampleSet {
 const KEYS = ['image', 'mask', 'name', 'group', 'index', 'prompts'];
 
 /**
- * Reads and checks examples. Pictures in memory are copied before the call returns; what is wrong with arguments is
- * thrown at once, what is wrong with files rejects.
+ * Checks examples, and copies pictures in memory before the call returns. What this returns checks their names and
+ * reads the files; it is called when the examples that they join are known. What is wrong with arguments is thrown at
+ * once, what is wrong with files rejects.
  */
 export function prepareExamples(
   examples: readonly TaskExample[],
   settings: ExampleSettings,
-): Promise<ExampleSet> {
+): (known: KnownExamples) => Promise<ExampleSet> {
   if (!Array.isArray(examples)) throw invalid('examples', 'an array of { image, mask }', examples);
   if (examples.length === 0) {
     throw new GmisegError(
@@ -62,13 +70,14 @@ export function prepareExamples(
       'A task needs at least one example: an image with a mask of what is to be found.',
     );
   }
-  const names = uniqueNames(examples, settings.taken);
   const pending = examples.map((example, at) => begin(example, `examples[${at}]`, settings));
-  return assemble(pending, names, settings);
+  const wanted = pending.map(({ wanted: name }) => name);
+  return ({ axes, taken }) => assemble(pending, uniqueNames(wanted, taken), axes, settings);
 }
 
 /** What is in memory is taken at once; files are read one after the other, when they are asked for. */
 interface Pending {
+  readonly wanted: WantedName;
   readonly group: string | undefined;
   readonly index: number | undefined;
   readonly volume: () => Promise<boolean>;
@@ -79,7 +88,10 @@ interface Pending {
 
 function begin(example: TaskExample, name: string, { window, signal }: ExampleSettings): Pending {
   requireKeys(name, example, KEYS);
-  const { image, mask, group, index, prompts } = example;
+  const { image, mask, name: given, group, index, prompts } = example;
+  if (given !== undefined && (typeof given !== 'string' || given === '')) {
+    throw invalid(`${name}.name`, 'a text', given);
+  }
   if (group !== undefined && (typeof group !== 'string' || group === '')) {
     throw invalid(`${name}.group`, 'a text', group);
   }
@@ -94,6 +106,7 @@ function begin(example: TaskExample, name: string, { window, signal }: ExampleSe
   }
   const isFile = typeof image === 'string' || image instanceof URL;
   return {
+    wanted: { given, file: isFile ? baseName(toPath(image)) : undefined },
     group,
     index,
     volume: async () => (isFile ? isVolumePath(toPath(image)) : isVolume(image)),
@@ -117,13 +130,14 @@ function inTime<T>(later: boolean, load: () => Promise<T>): () => Promise<T> {
 async function assemble(
   pending: readonly Pending[],
   names: readonly string[],
+  known: readonly Axis[] | null,
   settings: ExampleSettings,
 ): Promise<ExampleSet> {
   const examples: PreparedExample[] = [];
   const prompted: PromptedExample[] = [];
   const kinds = await Promise.all(pending.map(({ volume }) => volume()));
   const volumes = kinds.filter(Boolean).length;
-  let axes = settings.axes;
+  let axes = known;
   let flat: readonly Axis[] | null = null;
   for (const [at, { image: load, mask: loadItsMask, group, index, prompts }] of pending.entries()) {
     settings.signal?.throwIfAborted();
@@ -228,26 +242,23 @@ export function makeExample(
   return { ...place, picture, mask, digest: digestOf(picture, mask) };
 }
 
-function fileName(image: unknown): string | undefined {
-  return typeof image === 'string' || image instanceof URL ? baseName(toPath(image)) : undefined;
+/** What an example is to be called. */
+interface WantedName {
+  readonly given: string | undefined;
+  readonly file: string | undefined;
 }
 
 /** Names as given, else the file's base name, else `example 3`; a second one of a name becomes `name (2)`. */
-function uniqueNames(examples: readonly TaskExample[], taken: ReadonlySet<string>): string[] {
+function uniqueNames(wanted: readonly WantedName[], taken: ReadonlySet<string>): string[] {
   const used = new Set(taken);
-  return examples.map((example, at) => {
-    const given = (example as Partial<TaskExample> | null)?.name;
-    if (given !== undefined && (typeof given !== 'string' || given === '')) {
-      throw invalid(`examples[${at}].name`, 'a text', given);
-    }
+  return wanted.map(({ given, file }) => {
     if (given !== undefined && used.has(given)) {
       throw new GmisegError(
         'ERR_INVALID_ARG',
         `Two examples have the name ${JSON.stringify(given)}; names tell them apart.`,
       );
     }
-    const plain =
-      given ?? fileName((example as Partial<TaskExample> | null)?.image) ?? `example ${used.size + 1}`;
+    const plain = given ?? file ?? `example ${used.size + 1}`;
     let name = plain;
     for (let copy = 2; used.has(name); copy++) name = `${plain} (${copy})`;
     used.add(name);

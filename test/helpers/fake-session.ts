@@ -1,5 +1,6 @@
 import { Cancellation } from '../../lib/cancellation.js';
-import { Work } from '../../lib/task/host.js';
+import type { SegmenterInfo } from '../../lib/segmenter.js';
+import { type TaskHost, Work } from '../../lib/task/host.js';
 import type { FitOptions } from '../../lib/task/recipe.js';
 import type {
   NativeEmbedding,
@@ -40,6 +41,7 @@ export class FakeSession {
   fits: { options: FitOptions; examples: NativeExample[] }[] = [];
   asked: { width: number; height: number }[] = [];
   trials: { candidates: FitOptions[]; examples: NativeExample[] }[] = [];
+  /** Embeddings and tasks that nobody has closed. */
   open = 0;
 
   /** `blind`: fits that find nothing; all others find bright pixels. */
@@ -52,10 +54,22 @@ export class FakeSession {
     return new Work(this as unknown as NativeSession, new Cancellation(), { stack: '' });
   }
 
+  /** A segmenter that runs one job at a time. */
+  host(): TaskHost {
+    return {
+      session: this as unknown as NativeSession,
+      info: { imageSize: 64, lowResSize: 16, taskEncoder: null } as SegmenterInfo,
+      generation: 0,
+      job: async (_site, _options, prepare) => {
+        const cancellation = new Cancellation();
+        return await prepare(cancellation)(cancellation);
+      },
+    };
+  }
+
   encode(image: NativeImage, look: NativeLook = {}): NativeJob<NativeEmbedding> {
     this.encoded.push(image);
     this.looks.push(look);
-    this.open += 1;
     const embedding: FakeEmbedding = {
       image,
       look,
@@ -63,9 +77,7 @@ export class FakeSession {
       imageHeight: image.height,
       shape: [1, 1, 1, 1],
       toArray: () => new Float32Array(1),
-      close: () => {
-        this.open -= 1;
-      },
+      close: this.opened(),
     };
     return done(embedding);
   }
@@ -73,8 +85,16 @@ export class FakeSession {
   defineTask(examples: NativeExample[], optionsJson: string): NativeJob<NativeTask> {
     const options = JSON.parse(optionsJson) as FitOptions;
     this.fits.push({ options, examples });
-    const task: FakeTask = { options, examples: examples.length, describe: () => '{}', close: () => {} };
+    const task: FakeTask = { options, examples: examples.length, describe: () => '{}', close: this.opened() };
     return done(task);
+  }
+
+  /** Counts what is opened until the function that this returns is called. */
+  private opened(): () => void {
+    this.open += 1;
+    return () => {
+      this.open -= 1;
+    };
   }
 
   predictTask(

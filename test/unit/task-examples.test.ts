@@ -9,7 +9,7 @@ import { groupsOf } from '../../lib/task/cross-predict.js';
 import { binaryMask, canonical, type MaskInput, pixelsOf, type TaskExample } from '../../lib/task/example.js';
 import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
 import { promptsByLabel } from '../../lib/task/place-prompts.js';
-import { type ExampleSettings, prepareExamples } from '../../lib/task/prepare-examples.js';
+import { type ExampleSettings, NONE_KNOWN, prepareExamples } from '../../lib/task/prepare-examples.js';
 import { thickAxis } from '../../lib/task/slices-of-volume.js';
 import { labelsOf, sameChannels } from '../../lib/task/state.js';
 import { discs, scene } from '../helpers/tasks.js';
@@ -18,13 +18,11 @@ import { boxLabels, fill, niftiBytes, type Shape3 } from '../helpers/tiny-datase
 const SETTINGS: ExampleSettings = {
   window: undefined,
   volume: {},
-  axes: null,
   values: null,
-  taken: new Set(),
   signal: undefined,
 };
 const prepare = (examples: readonly TaskExample[], settings: Partial<ExampleSettings> = {}) =>
-  prepareExamples(examples, { ...SETTINGS, ...settings });
+  prepareExamples(examples, { ...SETTINGS, ...settings })(NONE_KNOWN);
 const INVALID = 'ERR_INVALID_ARG';
 
 t.test('pictures in memory, as paths and as URLs are the same example', async (t) => {

@@ -5,10 +5,13 @@ import { encode as encodePng } from 'fast-png';
 import t, { type Test } from 'tap';
 import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
+import { defineTask } from '../../lib/task/define.js';
+import type { TaskExample } from '../../lib/task/example.js';
 import type { TaskOptions } from '../../lib/task/options.js';
 import type { PictureResult } from '../../lib/task/result.js';
 import type { Task } from '../../lib/task.js';
 import { alike, unlike } from '../helpers/alike.js';
+import { FakeSession } from '../helpers/fake-session.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { discs, type Scene, scene, taskModel } from '../helpers/tasks.js';
 
@@ -362,6 +365,39 @@ t.test('add and remove: as if defined so; a failure changes nothing', async (t) 
   t.ok(bytes((await ask(task)).probability).equals(bytes(two.probability)), 'as it was');
   await task.add([scene([{ x: 20, y: 20, r: 8 }], { channels: 3 })]);
   t.equal((await ask(task)).labels.length, 48 * 40, 'a coloured example joins grey ones');
+});
+
+t.test('calls that wait for one another: each finds the task as the one before left it', async (t) => {
+  const segmenter = await open(t);
+  const [a, b, c, d] = discs(4).map((each, at) => ({ ...each, name: 'abcd'[at]! })) as [
+    TaskExample,
+    TaskExample,
+    TaskExample,
+    TaskExample,
+  ];
+  const task = await segmenter.defineTask([a, b], { engine: 'copy' });
+  await Promise.all([task.add([c]), task.remove('a'), task.add([d])]);
+  t.same(task.info.examples, ['b', 'c', 'd']);
+  const [first, second] = await Promise.allSettled([task.add([a]), task.add([{ ...d, name: 'a' }])]);
+  t.equal(first.status, 'fulfilled');
+  t.match(second, {
+    status: 'rejected',
+    reason: { code: INVALID, message: /Two examples have the name "a"/ },
+  });
+  t.same(task.info.examples, ['b', 'c', 'd', 'a']);
+});
+
+t.test('a task that is closed while it is changed keeps nothing open', async (t) => {
+  const session = new FakeSession();
+  const task = await defineTask(session.host(), { stack: '' }, discs(2), { engine: 'copy' });
+  t.ok(session.open > 0);
+  const adding = task.add(discs(1), {
+    onProgress: ({ stage, fraction }) => {
+      if (stage === 'fit' && fraction === 0) task.close();
+    },
+  });
+  await t.rejects(adding, { code: 'ERR_CLOSED' });
+  t.equal(session.open, 0);
 });
 
 t.test('aborts, closing, and training in between', async (t) => {

@@ -62,7 +62,7 @@ export async function evaluateFolders(options: EvaluateFoldersOptions): Promise<
     (done, name) => onProgress?.(done, total, name),
     signal,
   );
-  warnings.push(...renamingWarnings(choice, predictions, truth));
+  warnings.push(...labelWarnings(choice, predictions, truth));
   const dataset = path.basename(path.resolve(truth));
   const objects = choice.labels.map((label) => [label]);
   const rows = predictions.map((): ScoreRow[] => []);
@@ -159,14 +159,15 @@ async function findLabels(
   return chooseLabels(predictions, truth, asked);
 }
 
-function renamingWarnings(choice: LabelChoice, predictions: readonly string[], truth: string): string[] {
+function labelWarnings(choice: LabelChoice, predictions: readonly string[], truth: string): string[] {
   const sides: [string, Renaming][] = [
     [truth, choice.truth],
     ...choice.predictions.map((renaming, at): [string, Renaming] => [predictions[at]!, renaming]),
   ];
-  return sides.flatMap(([folder, renaming]) =>
+  const renamings = sides.flatMap(([folder, renaming]) =>
     renaming === null
       ? []
       : [`the masks of ${folder} are binary: their value ${renaming.from} is taken as label ${renaming.to}`],
   );
+  return [...renamings, ...choice.untrue.map((label) => `no mask of ${truth} holds label ${label}`)];
 }

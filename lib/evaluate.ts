@@ -2,6 +2,7 @@ import { Cancellation } from './cancellation.js';
 import { callSite } from './errors.js';
 import { isFile, loadLabels } from './evaluation/load-masks.js';
 import { type Scores, scoreObjects } from './evaluation/scores.js';
+import { observed } from './observed.js';
 import type { MaskInput } from './task/example.js';
 import { invalid, requireBoolean, requireInteger, requireKeys, requireSignal } from './validate.js';
 
@@ -62,8 +63,8 @@ export async function evaluate(
   try {
     cancellation.throwIfCancelled();
     const files = isFile(prediction) || isFile(truth);
-    let predicted = loadLabels(prediction, 'prediction', files, signal);
-    let actual = loadLabels(truth, 'truth', files, signal);
+    let predicted = observed(loadLabels(prediction, 'prediction', files, signal));
+    let actual = observed(loadLabels(truth, 'truth', files, signal));
     if (predicted instanceof Promise || actual instanceof Promise)
       [predicted, actual] = await Promise.all([predicted, actual]);
     const single = labels.length > 1 ? labels.map((label) => [label]) : [];

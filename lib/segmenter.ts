@@ -14,6 +14,7 @@ import {
   toPath,
 } from './load-options.js';
 import { native } from './native.js';
+import { observed } from './observed.js';
 import { nativePrompts, type Prompts, preparePrompts } from './prompts.js';
 import { runJob } from './run-job.js';
 import { defineTask, openTask } from './task/define.js';
@@ -166,7 +167,7 @@ export class Segmenter implements AsyncDisposable {
     const site = callSite(this.encode);
     requireKeys('options', options, ['signal', 'queue', 'window']);
     return this.#job(site, options, () => {
-      const pixels = reading(nativeImage(image, options.window));
+      const pixels = observed(nativeImage(image, options.window));
       return async (cancellation) => {
         const embedding = new Embedding(await this.#encode(await pixels, cancellation, site));
         owners.set(embedding, this);
@@ -202,7 +203,7 @@ export class Segmenter implements AsyncDisposable {
       throw mismatch('image', 'an embedding of this segmenter', 'that of another one');
     }
     return this.#job(site, options, () => {
-      const pixels = image instanceof Embedding ? undefined : reading(nativeImage(image, options.window));
+      const pixels = image instanceof Embedding ? undefined : observed(nativeImage(image, options.window));
       return async (cancellation) => {
         if (image instanceof Embedding) {
           return await this.#decode(nativeEmbedding(image), prepared, options, cancellation, site);
@@ -381,13 +382,6 @@ export class Segmenter implements AsyncDisposable {
     await runJob(() => this.#session.predict(embedding, prompts, { multimask }, out), cancellation, site);
     return { ...out, count, width, height };
   }
-}
-
-/** A file that is being read while its job waits; the job reports a failure, if it comes to that. */
-function reading<T>(value: T | Promise<T>): Promise<T> {
-  const promise = Promise.resolve(value);
-  promise.catch(() => {});
-  return promise;
 }
 
 /** Which segmenter an embedding came from. */

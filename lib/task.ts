@@ -1,6 +1,7 @@
 import { isBaseline } from './baseline.js';
 import { type CallSite, callSite, errorAt, GmisegError } from './errors.js';
 import type { Axis, Image2D, Volume } from './image/index.js';
+import { observed } from './observed.js';
 import type { PreparedPrompts } from './prompts.js';
 import type { JobOptions } from './segmenter.js';
 import { checkSection, type LabelReport, type TaskReport } from './task/check.js';
@@ -127,8 +128,7 @@ export class Task implements Disposable {
       );
     }
     return await this.#job(site, options, () => {
-      const loading = loadImage(image, this.#stored.settings.window ?? undefined, options.signal);
-      loading.catch(() => {});
+      const loading = observed(loadImage(image, this.#stored.settings.window ?? undefined, options.signal));
       return async (work) => {
         const loaded = await loading;
         if ('volume' in loaded) return await this.#predictVolume(work, loaded.volume, prompts, options);

@@ -1,4 +1,5 @@
 import type { CallSite } from '../errors.js';
+import { observed } from '../observed.js';
 import type { JobOptions } from '../segmenter.js';
 import { Task } from '../task.js';
 import { requireKeys } from '../validate.js';
@@ -20,13 +21,13 @@ export async function defineTask(
 ): Promise<Task> {
   const settings = taskSettings(options);
   return await host.job(site, jobOptions(options), () => {
-    const preparing = prepareExamples(examples, {
+    const prepared = prepareExamples(examples, {
       window: settings.window ?? undefined,
       volume: settings.volume,
       values: valuesOf(settings.labels),
       signal: options.signal,
-    })(NONE_KNOWN);
-    preparing.catch(() => {});
+    });
+    const preparing = observed(prepared(NONE_KNOWN));
     return async (cancellation) => {
       const work = workOf(host, cancellation, site, options.onProgress);
       const set = await preparing;

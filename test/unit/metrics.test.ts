@@ -1,4 +1,5 @@
 /** evaluate(): reference values, brute force, properties, empty masks, errors, and that the event loop stays free. */
+import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { Random } from '../../lib/dataset/random.js';
 import { distanceTransform } from '../../lib/distance-transform.js';
@@ -494,7 +495,14 @@ t.test('what does not fit is refused with a code', async (t) => {
   await t.rejects(evaluate(picture, picture, { labels: [0] }), { ...wrong, message: /options\.labels\[0\]/ });
   await t.rejects(evaluate(picture, picture, { tolerance: 0 }), { ...wrong, message: /options\.tolerance/ });
   await t.rejects(evaluate(picture, picture, { tolerence: 1 } as never), { ...wrong, message: /no option/ });
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  t.teardown(() => process.off('unhandledRejection', note));
+  await t.rejects(evaluate('/there/is/none.png', { ...picture, width: 4 }), { code: 'ERR_SHAPE' });
   await t.rejects(evaluate('/there/is/none.png', picture), { code: 'ERR_IMAGE_NOT_FOUND' });
+  await turn();
+  t.same(unhandled, [], 'the read that was begun fails too, and ends nobody');
   const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
   const [here, there] = [affine, affine.map((value, at) => (at === 3 ? 20 : value))].map((one) => ({
     ...volume,

@@ -26,7 +26,8 @@ export interface LoadedLabels {
   readonly data: LabelData;
   /** Three sizes of a volume; width and height of a picture. */
   readonly shape: readonly [number, number, number] | readonly [number, number];
-  readonly spacing?: readonly [number, number, number];
+  /** Millimetres: along i, j and k of a volume, [row, column] of a picture. */
+  readonly spacing?: readonly [number, number, number] | readonly [row: number, column: number];
   readonly affine?: Affine;
 }
 
@@ -154,11 +155,16 @@ function gridOf(
       `The spacing has ${given.length} numbers, but ${truth.name} is a ${shape.length === 2 ? 'picture: give that of rows and columns' : 'volume: give that along i, j and k'}.`,
       { details: { truth: truth.name } },
     );
+  const sides = [truth, prediction];
   if (shape.length === 3) {
-    const spacing = (given as typeof truth.spacing) ?? truth.spacing ?? prediction.spacing ?? null;
-    return volumeGrid(shape, spacing);
+    const own = sides.map(({ spacing }) => spacing).find((spacing) => spacing?.length === 3);
+    return volumeGrid(shape, (given as [number, number, number] | undefined) ?? own ?? null);
   }
-  const known = prediction.spacing;
-  const own = known === undefined ? null : ([known[1], known[0]] as const);
-  return pictureGrid(shape[0], shape[1], (given as readonly [number, number] | undefined) ?? own);
+  const own = sides.map(inPlane).find((spacing) => spacing !== undefined);
+  return pictureGrid(shape[0], shape[1], (given as [number, number] | undefined) ?? own ?? null);
+}
+
+/** [row, column] of a picture, or of a volume of one slice, whose rows follow one another along j. */
+function inPlane({ spacing }: LoadedLabels): readonly [row: number, column: number] | undefined {
+  return spacing?.length === 3 ? [spacing[1], spacing[0]] : spacing;
 }

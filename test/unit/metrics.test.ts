@@ -453,6 +453,17 @@ t.test('volumes and units', async (t) => {
   const known = { ...input(g), affine, spacing: [0.8, 0.8, 3] };
   const own = await evaluate(input(p), known as never);
   near(t, own.assd, 0.634698441, 'the spacing of a volume is used');
+
+  const [a, b] = [boxes([8, 8], square(3, 4, 2, 3)), boxes([8, 8], square(6, 7, 2, 3))].map(input) as [
+    ReturnType<typeof input>,
+    ReturnType<typeof input>,
+  ];
+  const of = (mask: object, spacing: number[]) => ({ ...mask, spacing }) as never;
+  near(t, (await evaluate(of(a, [0.5, 2]), b)).hd, 1.5, 'three rows of a picture that knows its spacing');
+  near(t, (await evaluate(of(a, [9, 9]), of(b, [0.5, 2]))).hd, 1.5, 'the truth’s goes first');
+  const slice = { data: a.data, shape: [8, 8, 1] };
+  near(t, (await evaluate(of(slice, [2, 0.5, 5]), b)).hd, 1.5, 'of a volume of one slice too');
+  t.match(await evaluate(of(a, [0.5, 2]), { ...slice, data: b.data } as never), { unit: 'px', hd: 3 });
 });
 
 t.test('a prediction that is stored in another orientation is turned to the truth', async (t) => {

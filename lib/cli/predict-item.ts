@@ -26,7 +26,7 @@ import {
 import type { Segmenter } from '../segmenter.js';
 import type { BoxArgument, PointArgument } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
-import { labelMapOf, type ObjectPrompt, type ObjectResult, predictSlice } from './predict-slice.js';
+import { labelMapOf, type ObjectPrompt, type ObjectResult, predictSlice, typeFor } from './predict-slice.js';
 import { objectsOf, type PromptFile } from './prompt-plan.js';
 import type { PromptSource } from './prompt-source.js';
 import type { WorkItem } from './result-paths.js';
@@ -151,7 +151,7 @@ export class ItemPredictor {
     const truth = item.truth === null ? null : await this.onGrid(item.truth, volume);
     const rough = flags.mask === undefined ? null : await this.onGrid(flags.mask, volume);
     if (this.prompts.file !== null) this.checkSlices(this.prompts.file, volume);
-    const target = emptyMaskLike(volume);
+    const target = emptyMaskLike(volume, typeFor(flags.label ?? largest(truth?.data ?? [1])));
     const reports: ObjectReport[] = [];
     const sheet: { index: number; picture: OverlayOptions }[] = [];
     const indices =
@@ -283,6 +283,12 @@ function pictureOf(image: Uint8Image, mask: LabelMap2D, objects: readonly Object
 
 function report({ value, pixels, score, stability }: ObjectResult, slice: number | null): ObjectReport {
   return { slice, value, pixels, score, stability };
+}
+
+function largest(data: ArrayLike<number>): number {
+  let most = 0;
+  for (let at = 0; at < data.length; at++) most = Math.max(most, data[at] as number);
+  return most;
 }
 
 function count(data: ArrayLike<number>): number {

@@ -35,7 +35,7 @@ export function registerPredict(program: Command, shell: Shell): void {
         'examples: images/ and masks/ with the same base names, or an nnU-Net raw folder',
       )
       .option('--task <file>', 'a task of gmiseg task define')
-      .option('--label <n>', 'which label of --box-from or --support', integer('--label', 1, 255))
+      .option('--label <n>', 'which label of --box-from or --support', integer('--label', 1, 2 ** 31 - 1))
       .option(
         '--axis <n>',
         'axis to cut a volume across: 0, 1 or 2 (default: 2; with examples theirs, and of the body)',

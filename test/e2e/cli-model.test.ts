@@ -170,6 +170,14 @@ t.test('predict: a volume keeps its geometry', async (t) => {
     'a truth that is stored upside down',
   );
 
+  // As whole-body atlases number them.
+  const large = Float32Array.from(labels, (label) => [0, 256, 70002][label]!);
+  await writeFile(truth, niftiBytes(large, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+  await gmiseg([...common, '--out', out, '--box-from', truth]);
+  t.same(new Set((await readVolume(out)).data), new Set([0, 256, 70002]));
+  await gmiseg([...common, '--out', out, '--box-from', truth, '--label', '256']);
+  t.same(new Set((await readVolume(out)).data), new Set([0, 256]));
+
   await writeFile(
     path.join(root, 'prompts.json'),
     JSON.stringify({ slices: { 2: { points: [[9, 12]] }, 4: { box: [4, 4, 15, 19] } } }),

@@ -39,6 +39,14 @@ export class Cancellation {
     return () => this.#listeners.delete(listener);
   }
 
+  /** For what takes a signal: it is aborted with the reason. */
+  get signal(): AbortSignal {
+    const controller = new AbortController();
+    if (this.#cancelled) controller.abort(this.#reason);
+    else this.onCancel(() => controller.abort(this.#reason));
+    return controller.signal;
+  }
+
   /** `promise`, or the reason if that comes first. */
   async race<T>(promise: Promise<T>): Promise<T> {
     this.throwIfCancelled();

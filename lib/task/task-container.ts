@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { parseTensorTable, tensorsHead, type U8Tensor } from '../dataset/u8-tensors.js';
+import { type FileHandle, open } from 'node:fs/promises';
+import { parseTensorTable, tensorsHead, type U8Entry, type U8Tensor } from '../dataset/u8-tensors.js';
 import { GmisegError } from '../errors.js';
 import { writeAtomically } from '../image/atomic-write.js';
 
@@ -23,44 +23,95 @@ export async function writeContainer(
   await writeAtomically(path, [head, ...blobs.map(({ data }) => data)], signal);
 }
 
-/** @throws GmisegError ERR_IO, ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT */
-export async function readContainer(
-  path: string,
-): Promise<{ readonly meta: unknown; readonly blobs: ReadonlyMap<string, TaskBlob> }> {
-  let file: Buffer;
-  try {
-    file = await readFile(path);
-  } catch (cause) {
-    const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
-    throw new GmisegError(
-      missing ? 'ERR_CHECKPOINT_NOT_FOUND' : 'ERR_IO',
-      missing
-        ? `The task file ${path} does not exist; gmiseg task define and task.save(path) make one.`
-        : `The task file ${path} cannot be read: ${(cause as Error).message}.`,
-      { cause, details: { path } },
-    );
+/** Far beyond what a task has to say, and read at once. */
+const MOST_HEAD = 100e6;
+/** What one read takes at most; Node reads less than 2 GiB at a time. */
+const MOST_READ = 2 ** 30;
+
+/** A task's file, open: its head has been read, its blobs are read when they are asked for. */
+export class TaskContainer implements AsyncDisposable {
+  private constructor(
+    readonly path: string,
+    private readonly handle: FileHandle,
+    readonly meta: unknown,
+    private readonly places: ReadonlyMap<string, U8Entry>,
+  ) {}
+
+  /** @throws GmisegError ERR_IO, ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT */
+  static async open(path: string): Promise<TaskContainer> {
+    let handle: FileHandle | undefined;
+    try {
+      handle = await open(path);
+      const { meta, places } = await readTable(handle);
+      return new TaskContainer(path, handle, meta, places);
+    } catch (cause) {
+      await handle?.close();
+      throw readError(path, cause);
+    }
   }
-  try {
-    return parse(file);
-  } catch (cause) {
-    throw new GmisegError(
-      'ERR_CHECKPOINT_FORMAT',
-      `${path} is no task file, or a damaged one: ${(cause as Error).message}. Define the task again from its examples.`,
-      { cause, details: { path } },
-    );
+
+  get names(): string[] {
+    return [...this.places.keys()];
+  }
+
+  /** Undefined: there is none of the name. @throws GmisegError ERR_IO, ERR_CHECKPOINT_FORMAT */
+  async read(name: string): Promise<TaskBlob | undefined> {
+    const place = this.places.get(name);
+    if (place === undefined) return undefined;
+    try {
+      const { shape, begin, end } = place;
+      return { name, shape, data: await readRange(this.handle, begin, end - begin) };
+    } catch (cause) {
+      throw readError(this.path, cause);
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.handle.close();
   }
 }
 
-function parse(file: Buffer): { meta: unknown; blobs: Map<string, TaskBlob> } {
-  if (file.length < 8) throw new Error('it is too short');
-  const length = Number(file.readBigUInt64LE(0));
-  if (!(length > 0 && length <= file.length - 8)) throw new Error('it has no safetensors header');
+/** Errors of the file system have a code; the others say what is wrong with what was read. */
+function readError(path: string, cause: unknown): GmisegError {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  const details = { cause, details: { path } };
+  if (code === undefined) {
+    return new GmisegError(
+      'ERR_CHECKPOINT_FORMAT',
+      `${path} is no task file, or a damaged one: ${message}. Define the task again from its examples.`,
+      details,
+    );
+  }
+  return code === 'ENOENT'
+    ? new GmisegError(
+        'ERR_CHECKPOINT_NOT_FOUND',
+        `The task file ${path} does not exist; gmiseg task define and task.save(path) make one.`,
+        details,
+      )
+    : new GmisegError('ERR_IO', `The task file ${path} cannot be read: ${message}.`, details);
+}
+
+async function readRange(handle: FileHandle, begin: number, length: number): Promise<Uint8Array> {
+  const data = new Uint8Array(length);
+  for (let at = 0; at < length; ) {
+    const most = Math.min(MOST_READ, length - at);
+    const { bytesRead } = await handle.read(data, at, most, begin + at);
+    if (bytesRead === 0) throw new Error('it ends too early');
+    at += bytesRead;
+  }
+  return data;
+}
+
+async function readTable(
+  handle: FileHandle,
+): Promise<{ meta: unknown; places: ReadonlyMap<string, U8Entry> }> {
+  const { size } = await handle.stat();
+  if (size < 8) throw new Error('it is too short');
+  const length = Number(Buffer.from(await readRange(handle, 0, 8)).readBigUInt64LE(0));
   const start = 8 + length;
-  const { metadata, entries } = parseTensorTable(file.subarray(8, start), start, file.length);
+  if (!(length > 0 && length <= MOST_HEAD && start <= size)) throw new Error('it has no safetensors header');
+  const { metadata, entries } = parseTensorTable(await readRange(handle, 8, length), start, size);
   const text = metadata[META];
   if (typeof text !== 'string') throw new Error('it holds no task');
-  const blobs = new Map<string, TaskBlob>();
-  for (const [name, { shape, begin, end }] of entries)
-    blobs.set(name, { name, shape, data: new Uint8Array(file.subarray(begin, end)) });
-  return { meta: JSON.parse(text), blobs };
+  return { meta: JSON.parse(text), places: entries };
 }

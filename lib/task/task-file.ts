@@ -13,7 +13,7 @@ import type { TaskHost, Work } from './host.js';
 import type { TaskSettings } from './options.js';
 import type { Recipe } from './recipe.js';
 import { closeSections, type LabelState, type Section, type TaskState, type TrialSummary } from './state.js';
-import { readContainer, type TaskBlob, writeContainer } from './task-container.js';
+import { type TaskBlob, TaskContainer, writeContainer } from './task-container.js';
 import { parseTaskMeta, type TaskMeta } from './task-meta.js';
 
 /** What is saved of an example whose pixels are not. */
@@ -62,7 +62,7 @@ export async function saveTask(
       blobs.push({ name: `examples.${at}.mask`, shape: [height, width], data: mask });
     }
   }
-  await writeContainer(path, metaOf(host, task, withExamples), blobs);
+  await writeContainer(path, metaOf(host, task, withExamples), blobs, work.cancellation.signal);
 }
 
 function metaOf({ info }: TaskHost, task: StoredTask, withExamples: boolean): TaskMeta {
@@ -95,22 +95,24 @@ function metaOf({ info }: TaskHost, task: StoredTask, withExamples: boolean): Ta
   };
 }
 
-export function noteOf({ name, source, group, axis, index, digest, picture }: PreparedExample): ExampleNote {
+function noteOf({ name, source, group, axis, index, digest, picture }: PreparedExample): ExampleNote {
   const { width, height, channels, sourceWidth, sourceHeight } = picture;
   return { name, source, group, axis, index, digest, width, height, channels, sourceWidth, sourceHeight };
 }
 
 /** What a task's file says, without a model. @throws GmisegError ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT, ERR_IO */
 export async function readTaskMeta(path: string): Promise<TaskMeta> {
-  return parseTaskMeta((await readContainer(path)).meta, path);
+  await using file = await TaskContainer.open(path);
+  return parseTaskMeta(file.meta, path);
 }
 
 /** Reads a task's file for a model. */
 export async function loadTask(work: Work, path: string): Promise<StoredTask> {
-  const { meta: json, blobs } = await readContainer(path);
-  const meta = parseTaskMeta(json, path);
-  const take = (name: string, ...shape: number[]): Uint8Array => {
-    const blob = blobs.get(name);
+  await using container = await TaskContainer.open(path);
+  const meta = parseTaskMeta(container.meta, path);
+  const take = async (name: string, ...shape: number[]): Promise<Uint8Array> => {
+    work.cancellation.throwIfCancelled();
+    const blob = await container.read(name);
     const fits = shape.length === 0 || blob?.shape.join() === shape.join();
     if (blob !== undefined && fits) return blob.data;
     throw new GmisegError(
@@ -119,6 +121,8 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
       { details: { path, name } },
     );
   };
+  // What may be damaged is read first: native tasks are there until they are closed.
+  const examples = meta.withExamples ? await readExamples(meta, take) : null;
   const sections: Section[] = [];
   try {
     await inScratch(async (folder) => {
@@ -132,7 +136,7 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
           labels.push({ value, name, fitted, trials: trials as readonly TrialSummary[] });
           for (const part of wantedParts(recipe as Recipe, parts, path)) {
             const file = join(folder, 'part.safetensors');
-            await writeFile(file, take(blobName(at, value, part)));
+            await writeFile(file, await take(blobName(at, value, part)));
             own.set(part, (await work.load(file)).task);
           }
         }
@@ -142,27 +146,6 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
     closeSections(sections);
     throw error instanceof GmisegError ? named(error, path) : error;
   }
-  const examples = meta.withExamples
-    ? meta.examples.map((note, at): PreparedExample => {
-        const {
-          name,
-          source,
-          group,
-          axis,
-          index,
-          digest,
-          width,
-          height,
-          channels,
-          sourceWidth,
-          sourceHeight,
-        } = note;
-        const data = take(`examples.${at}.image`, height, width, channels);
-        const mask = take(`examples.${at}.mask`, height, width);
-        const picture = { data, width, height, channels, sourceWidth, sourceHeight };
-        return { name, source, group, axis, index, picture, mask, digest };
-      })
-    : null;
   return {
     settings: meta.settings as unknown as TaskSettings,
     state: { labels: meta.labels, channels: meta.channels, sections },
@@ -171,6 +154,20 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
     notes: meta.examples,
     created: meta.created,
   };
+}
+
+async function readExamples(
+  { examples }: TaskMeta,
+  take: (name: string, ...shape: number[]) => Promise<Uint8Array>,
+): Promise<PreparedExample[]> {
+  const all: PreparedExample[] = [];
+  for (const [at, note] of examples.entries()) {
+    const { width, height, channels, sourceWidth, sourceHeight, ...place } = note;
+    const data = await take(`examples.${at}.image`, height, width, channels);
+    const mask = await take(`examples.${at}.mask`, height, width);
+    all.push({ ...place, picture: { data, width, height, channels, sourceWidth, sourceHeight }, mask });
+  }
+  return all;
 }
 
 /** The parts that a recipe needs: a file that lacks one would fail only when it is used. */

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Cancellation } from '../../lib/cancellation.js';
 import type { SegmenterInfo } from '../../lib/segmenter.js';
 import { type TaskHost, Work } from '../../lib/task/host.js';
@@ -58,7 +59,7 @@ export class FakeSession {
   host(): TaskHost {
     return {
       session: this as unknown as NativeSession,
-      info: { imageSize: 64, lowResSize: 16, taskEncoder: null } as SegmenterInfo,
+      info: { variant: 'custom', imageSize: 64, lowResSize: 16, taskEncoder: null } as SegmenterInfo,
       generation: 0,
       job: async (_site, _options, prepare) => {
         const cancellation = new Cancellation();
@@ -111,6 +112,16 @@ export class FakeSession {
       out.probability[at] = bright && !blind ? 0.9 : 0.1;
     }
     return done(undefined);
+  }
+
+  saveTask(task: NativeTask, _extraJson: string, path: string): NativeJob<void> {
+    writeFileSync(path, JSON.stringify((task as FakeTask).options));
+    return done(undefined);
+  }
+
+  loadTask(path: string): NativeJob<{ task: NativeTask; extraJson: string }> {
+    const { promise, abort } = this.defineTask([], readFileSync(path, 'utf8'));
+    return { promise: promise.then((task) => ({ task, extraJson: '{}' })), abort };
   }
 
   leaveOneOut(examples: NativeExample[], candidatesJson: string): NativeJob<string> {

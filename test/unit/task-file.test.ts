@@ -1,12 +1,14 @@
 /** A task's file: what is in it, and what happens when it is not what it should be. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { open as openFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
-import { readContainer, type TaskBlob, writeContainer } from '../../lib/task/task-container.js';
-import { readTaskMeta } from '../../lib/task/task-file.js';
+import { defineTask, openTask } from '../../lib/task/define.js';
+import { type TaskBlob, TaskContainer, writeContainer } from '../../lib/task/task-container.js';
+import { readTaskMeta, saveTask } from '../../lib/task/task-file.js';
 import { parseTaskMeta } from '../../lib/task/task-meta.js';
+import { FakeSession } from '../helpers/fake-session.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { discs } from '../helpers/tasks.js';
 
@@ -17,6 +19,13 @@ async function open(
   const segmenter = await Segmenter.load({ device: 'cpu', threads: 1, ...options });
   t.teardown(() => segmenter.close());
   return segmenter;
+}
+
+async function contentOf(file: string): Promise<{ meta: unknown; blobs: Map<string, TaskBlob> }> {
+  await using container = await TaskContainer.open(file);
+  const blobs = new Map<string, TaskBlob>();
+  for (const name of container.names) blobs.set(name, (await container.read(name))!);
+  return { meta: container.meta, blobs };
 }
 
 /** The file's JSON, to be spoilt. */
@@ -131,7 +140,7 @@ t.test('broken and foreign files', async (t) => {
   });
   await t.rejects(task.save(good, { withexamples: true } as never), { message: /no option/ });
 
-  const { meta, blobs } = await readContainer(good);
+  const { meta, blobs } = await contentOf(good);
   const rewrite = async (
     name: string,
     change: (meta: OpenMeta, blobs: Map<string, TaskBlob>) => void,
@@ -175,4 +184,59 @@ t.test('broken and foreign files', async (t) => {
     code: 'ERR_CHECKPOINT_FORMAT',
     message: /x is no task file/,
   });
+});
+
+t.test('a file beyond 2 GiB: its head alone is read, and then what is asked for', async (t) => {
+  const folder = t.testdir();
+  const file = join(folder, 'large.gmtask');
+  const size = 3 * 2 ** 30;
+  const table = {
+    __metadata__: { 'gmiseg.task.bundle': '{"format":"large"}' },
+    hole: { dtype: 'U8', shape: [size], data_offsets: [0, size] },
+    end: { dtype: 'U8', shape: [3], data_offsets: [size, size + 3] },
+  };
+  const head = Buffer.from(JSON.stringify(table));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(head.length));
+  const handle = await openFile(file, 'w');
+  await handle.write(Buffer.concat([length, head]), 0);
+  await handle.write(Buffer.from([7, 8, 9]), 0, 3, 8 + head.length + size);
+  await handle.close();
+  await using container = await TaskContainer.open(file);
+  t.same(container.meta, { format: 'large' });
+  t.same((await container.read('end'))?.data, Uint8Array.from([7, 8, 9]));
+});
+
+t.test('a save that is stopped leaves nothing behind', async (t) => {
+  const folder = t.testdir();
+  const session = new FakeSession();
+  const task = { state: { labels: [], channels: 1, sections: [] }, axes: null, examples: [] } as never;
+  const work = session.work();
+  const stop = new Error('stop');
+  const host = {
+    ...session.host(),
+    // What is asked for last before the file is written.
+    get info() {
+      work.cancellation.cancel(stop);
+      return session.host().info;
+    },
+  };
+  await t.rejects(saveTask(work, host, task, join(folder, 'task.gmtask'), false), stop);
+  t.same(await readdir(folder), []);
+});
+
+t.test('a load that fails leaves nothing open', async (t) => {
+  const session = new FakeSession();
+  const host = session.host();
+  const task = await defineTask(host, { stack: '' }, discs(2), { engine: 'copy' });
+  const file = join(t.testdir(), 'task.gmtask');
+  await task.save(file, { withExamples: true });
+  task.close();
+  t.equal(session.open, 0);
+  (await openTask(host, { stack: '' }, file, {})).close();
+  const { meta, blobs } = await contentOf(file);
+  blobs.delete('examples.1.mask');
+  await writeContainer(file, meta, [...blobs.values()]);
+  await t.rejects(openTask(host, { stack: '' }, file, {}), { message: /lacks examples\.1\.mask/ });
+  t.equal(session.open, 0);
 });

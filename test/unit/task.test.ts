@@ -9,6 +9,7 @@ import { defineTask } from '../../lib/task/define.js';
 import type { TaskExample } from '../../lib/task/example.js';
 import type { TaskOptions } from '../../lib/task/options.js';
 import type { PictureResult } from '../../lib/task/result.js';
+import { TaskContainer } from '../../lib/task/task-container.js';
 import type { Task } from '../../lib/task.js';
 import { alike, unlike } from '../helpers/alike.js';
 import { FakeSession } from '../helpers/fake-session.js';
@@ -162,10 +163,9 @@ t.test('a query costs the same whatever the number of examples', async (t) => {
     });
     const file = join(t.testdir(), `${count}.gmtask`);
     await task.save(file);
-    const { readContainer } = await import('../../lib/task/task-container.js');
-    const { blobs } = await readContainer(file);
-    t.equal(blobs.size, 1);
-    const [blob] = blobs.values();
+    await using container = await TaskContainer.open(file);
+    t.equal(container.names.length, 1);
+    const blob = await container.read(container.names[0]!);
     // The file's own head names the number of examples, in one digit or two.
     sizes.push(Math.round(blob!.data.length / 1024));
   }

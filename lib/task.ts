@@ -1,6 +1,6 @@
 import { isBaseline } from './baseline.js';
 import { type CallSite, callSite, errorAt, GmisegError } from './errors.js';
-import type { Axis, Image2D, Volume } from './image/index.js';
+import type { Axis, Image2D, IntensityWindow, Volume } from './image/index.js';
 import { observed } from './observed.js';
 import type { PreparedPrompts } from './prompts.js';
 import type { JobOptions } from './segmenter.js';
@@ -40,6 +40,8 @@ export interface TaskInfo {
   readonly hasExamples: boolean;
   /** The axes that volumes are cut across; null where no example is a volume. */
   readonly axes: readonly Axis[] | null;
+  /** How values of more than 8 bits become grey levels; null: by their percentiles. */
+  readonly window: IntensityWindow | null;
   /** ISO 8601 */
   readonly created: string;
   /** What was chosen for each label, and what was tried: mean Dice of examples left out. */
@@ -79,12 +81,13 @@ export class Task implements Disposable {
   }
 
   get info(): TaskInfo {
-    const { state, examples, notes, axes, created } = this.#stored;
+    const { settings, state, examples, notes, axes, created } = this.#stored;
     return {
       labels: state.labels,
       examples: (examples ?? notes).map(({ name }) => name),
       hasExamples: examples !== null,
       axes,
+      window: settings.window,
       created,
       choices: state.sections.flatMap(({ axis, labels }) =>
         labels.map(({ value, fitted, trials }) => ({

@@ -1,9 +1,10 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import {
   baseName,
   contactSheet,
   displayFlips,
+  type IntensityWindow,
   type OverlayOptions,
   readImage,
   takeSlice,
@@ -73,6 +74,7 @@ export async function runPredictTask(flags: PredictFlags, context: CommandContex
   const support = flags.support === undefined ? null : await readSupport(flags.support);
   for (const warning of support?.warnings ?? []) warn(warning);
   const { items, skipped } = await planResults(flags.image, flags.out);
+  if (flags.uncertainty === true) await refuseSpreads(items);
   const segmenter = await loadSegmenter(await resolveModel(flags), flags, context);
   try {
     const task = await openTask(segmenter, flags, support, context);
@@ -157,7 +159,7 @@ class TaskItemPredictor {
     const mask = { data: several ? result.labels : result.masks, width, height };
     await writeMask(item.out, mask, { signal: this.signal, values: several ? 'labels' : 'binary' });
     if (this.flags.overlay !== true) return;
-    const image = toUint8(await readImage(item.input), this.flags.window);
+    const image = toUint8(await readImage(item.input), this.window());
     const { points = [], box } = this.clicks ?? {};
     await writeOverlay(item.overlay, {
       image,
@@ -184,7 +186,7 @@ class TaskItemPredictor {
     const showing = all.filter(({ mask }) => mask.data.some((value) => value !== 0));
     const pictures = evenly(showing.length > 0 ? showing : all, SHEET_SLICES).map(
       ({ index, mask }): OverlayOptions => ({
-        image: toUint8(takeSlice(turned, axis, index), this.flags.window, { volume: turned }),
+        image: toUint8(takeSlice(turned, axis, index), this.window(), { volume: turned }),
         mask: { data: mask.data as Uint8Array, width: mask.width, height: mask.height },
         flip: displayFlips(turned, axis),
         caption: `slice ${index}`,
@@ -193,10 +195,14 @@ class TaskItemPredictor {
     await contactSheet(item.overlay, pictures, { title: `${item.base}, axis ${axis}` });
   }
 
+  /** Overlays show what the model saw, which a task file settles. */
+  private window(): IntensityWindow | undefined {
+    return this.task.info.window ?? undefined;
+  }
+
   /** The largest spread over the labels: a grey picture, or float32 on the volume's grid. */
   private async writeSpread(item: WorkItem, result: PictureResult | VolumeResult): Promise<string> {
-    const ending = item.isVolume ? (/\.nii$/i.test(item.out) ? '.nii' : '.nii.gz') : '.png';
-    const file = path.join(path.dirname(item.out), `${baseName(item.out)}_uncertainty${ending}`);
+    const file = spreadFile(item);
     const length = result.labels.length;
     const spread = new Float32Array(length);
     for (const [at, value] of (result.uncertainty ?? new Float32Array(0)).entries()) {
@@ -211,6 +217,31 @@ class TaskItemPredictor {
       await writeMask(file, { data, width, height }, { values: 'labels', signal: this.signal });
     }
     return file;
+  }
+}
+
+function spreadFile({ out, isVolume }: WorkItem): string {
+  const ending = isVolume ? (/\.nii$/i.test(out) ? '.nii' : '.nii.gz') : '.png';
+  return path.join(path.dirname(out), `${baseName(out)}_uncertainty${ending}`);
+}
+
+/** As planResults does of masks and overlays. @throws UsageError */
+async function refuseSpreads(items: readonly WorkItem[]): Promise<void> {
+  const real = async (file: string): Promise<string> => {
+    const folder = path.dirname(path.resolve(file));
+    return path.join(await realpath(folder).catch(() => folder), path.basename(file));
+  };
+  const taken = new Map<string, string>();
+  for (const { input, out, overlay } of items) {
+    for (const file of [input, out, overlay]) taken.set(await real(file), input);
+  }
+  for (const item of items) {
+    const file = spreadFile(item);
+    const other = taken.get(await real(file));
+    if (other === undefined) continue;
+    throw new UsageError(
+      `--uncertainty of ${item.input} would be written to ${file}, in the way of ${other}; rename one of them.`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Segmenter } from '../segmenter.js';
-import type { Task } from '../task.js';
+import type { Task, TaskInfo } from '../task.js';
 import { type CommandContext, define } from './context.js';
 import { addCacheOption, addModelOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
@@ -116,6 +116,7 @@ async function runInfo(_flags: object, context: CommandContext, args: string[]):
     examples: meta.examples.map(({ name }) => name),
     hasExamples: meta.withExamples,
     axes: meta.axes,
+    window: meta.settings.window as TaskInfo['window'],
     created: meta.created,
     choices: meta.sections.flatMap(({ axis, labels }) =>
       labels.map(({ value, recipe, trials }) => ({

@@ -239,6 +239,21 @@ t.test('volumes from an nnU-Net folder: label names, geometry', async (t) => {
   t.same(written.affine, source.affine);
   t.same(spread.affine, source.affine);
   t.same(written.shape, source.shape);
+  const file = path.join(root, 'heart.gmtask');
+  const windowed = ['--support', data, '--engine', 'threshold', '--window', '0,4000', ...MODEL];
+  const overlay = async (name: string, args: string[]): Promise<Buffer> => {
+    // The picture's title is the name of the mask.
+    const mask = path.join(root, name, 'heart.nii.gz');
+    const { code, stderr } = await gmiseg(['predict', '--image', image, ...args, '--out', mask, '--overlay']);
+    t.equal(code, 0, stderr);
+    return await readFile(path.join(root, name, 'heart_overlay.png'));
+  };
+  await gmiseg(['task', 'define', ...windowed, '--out', file]);
+  t.same(
+    await overlay('loaded', ['--task', file, ...MODEL]),
+    await overlay('defined', windowed),
+    'a task file says in which window pictures are shown',
+  );
   const three = await gmiseg([...common, '--out', out, '--axes', 'three', '--label', '2']);
   t.match(JSON.parse(three.stdout), { task: { axes: [0, 1, 2], labels: [{ value: 2, name: 'cavity' }] } });
 });
@@ -261,6 +276,11 @@ t.test('folders and flags that do not fit', async (t) => {
   for (const [args, code, message] of failing) {
     t.match(await gmiseg(args), { code, stderr: message }, args.join(' '));
   }
+  await writeFile(path.join(queries, 'one_uncertainty.png'), encodePng(scene([]).image));
+  t.match(await gmiseg([...predict, '--support', support, '--uncertainty']), {
+    code: 2,
+    stderr: /one_uncertainty\.png, in the way of .*one_uncertainty\.png/,
+  });
   await writeFile(path.join(support, 'masks', 'extra.png'), encodePng(scene([]).image));
   t.match(await gmiseg([...predict, '--support', support]), { code: 1, stderr: /extra\.png has no image/ });
   t.match(await gmiseg(['task', 'define', '--help']), {

@@ -15,14 +15,23 @@ import { registerSynth } from './synth.js';
 import { registerTask } from './task.js';
 import { registerTrain } from './train.js';
 
-/** The whole command line; parsing a wrong one throws CommanderError (its message is printed) or UsageError. */
-export function buildProgram(shell: Shell, { peers }: { readonly peers?: Peers } = {}): Command {
+/**
+ * The whole command line; parsing a wrong one throws CommanderError (its message is printed, unless `quiet`) or
+ * UsageError.
+ */
+export function buildProgram(
+  shell: Shell,
+  { peers, quiet = false }: { readonly peers?: Peers; readonly quiet?: boolean } = {},
+): Command {
   const program = new Command('gmiseg')
     .description('Segment medical images from a few examples or clicks.')
     .version(packageRoot().version)
     .showHelpAfterError('(add --help for the options and an example)')
     .exitOverride()
-    .configureOutput({ writeOut: (text) => shell.out(text), writeErr: (text) => shell.err(text) })
+    .configureOutput({
+      writeOut: (text) => shell.out(text),
+      writeErr: quiet ? () => {} : (text) => shell.err(text),
+    })
     .addHelpText(
       'after',
       `

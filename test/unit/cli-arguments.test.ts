@@ -23,6 +23,7 @@ import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
 import { processShell } from '../../lib/cli/shell.js';
 import { baseName } from '../../lib/image/base-name.js';
 import { pairOf, put } from '../helpers/layout-files.js';
+import { gmiseg } from '../helpers/cli.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 
 const usage = { code: 'ERR_INVALID_ARG' };
@@ -307,4 +308,20 @@ t.test('label names from the tables that people have', async (t) => {
     ['absent', /ENOENT/],
   ] as const)
     t.throws(() => read(name), { message });
+});
+
+t.test('a wrong command line is one line of JSON for who asks for JSON', async (t) => {
+  for (const [args, message] of [
+    [['predict', '--out', 'x.png'], /^required option '--image <file\|dir>' not specified/],
+    [['doctor', '--imag'], /^unknown option '--imag'/],
+    [['predit'], /^unknown command 'predit'/],
+    [['task'], /^unknown option '--json'/],
+    [['predict', '--image', 'a', '--out', 'b', '--axis', '7'], /give axes as 0, 1, 2/],
+  ] as const) {
+    const { code, stdout, stderr } = await gmiseg([...args, '--json']);
+    t.match({ code, stdout }, { code: 2, stdout: '' });
+    t.match(JSON.parse(stderr), { error: { code: 'ERR_INVALID_ARG', message } }, args.join(' '));
+    t.notOk(stderr.trimEnd().includes('\n'));
+  }
+  t.match(await gmiseg(['predict', '--help', '--json']), { code: 0, stderr: '', stdout: /^Usage: gmiseg/ });
 });

@@ -35,7 +35,7 @@ export async function chooseBlindly(
   // Of several scales the one that fits best.
   const scale = settings.scale === 'auto' ? {} : { scale: settings.scale };
   const grey: FitOptions = { engine: 'threshold', ...scale, ...forcedLook(settings) };
-  const threshold = plainRecipe('whole', grey, flips);
+  const threshold = plainRecipe(prior.view, grey, flips);
   return (await drawsBetter(context, examples, value, threshold, learned)) ? threshold : learned;
 }
 
@@ -45,8 +45,8 @@ interface Looking {
 }
 
 /**
- * The first way of looking whose grid can show the target, sizes on whole pictures in the order of
- * trust, then tiles; the one that shows it best where none can.
+ * The first way of looking whose grid can show the target, sizes in the order of trust on whole pictures or in the
+ * view that is forced, then tiles; the one that shows it best where none can.
  */
 function visible(
   { settings, imageSize, lowResSize }: ChoiceContext,
@@ -58,14 +58,14 @@ function visible(
   const learned = candidates.filter(
     ({ engine, output }) => engine === 'learned' && output === prior.first.output,
   );
-  const whole = learned.map((first) => ({ view: prior.view, first, across: 1 }));
+  const plain = learned.map((first) => ({ view: prior.view, first, across: tilesAcross(prior.view) }));
   const pictures = examples.map(({ picture }) => picture);
   const tiles = settings.view === 'auto' ? tiledViews(pictures, imageSize) : [];
   // Tiles are seen at the model's own size.
   const tiled = learned
     .filter(({ size }) => size === undefined)
     .flatMap((first) => tiles.map((view) => ({ view, first, across: tilesAcross(view) })));
-  const shown = [...whole, ...tiled].map((way) => ({
+  const shown = [...plain, ...tiled].map((way) => ({
     ...way,
     best: mean(
       examples.map((each) =>

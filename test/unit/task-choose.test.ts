@@ -97,6 +97,8 @@ t.test('one example that grey tells better than what has been learned: a thresho
   t.equal(equal.choice.recipe.first.engine, 'learned', 'as well is not better');
   const forced = await choose(many(1, SMALL), () => 1, { engine: 'learned' }, { blind });
   t.equal(forced.choice.recipe.first.engine, 'learned');
+  const tiled = await choose(many(1, SMALL), () => 1, { view: 'tiles-2' }, { blind });
+  t.match(tiled.choice.recipe, { view: 'tiles-2', first: { engine: 'threshold' } });
 });
 
 t.test('one example of what is thin: a size, or tiles, that can show it', async (t) => {
@@ -120,6 +122,7 @@ t.test('one example of what is thin: a size, or tiles, that can show it', async 
     [4, {}, { view: 'whole', first: { size: undefined } }],
     [1, {}, { view: 'tiles-2', first: { size: undefined } }],
     [1, { view: 'whole' }, { view: 'whole', first: { size: undefined } }],
+    [4, { view: 'tiles-2' }, { view: 'tiles-2', first: { size: 64 } }],
     [1, { inputSize: 64 }, { view: 'whole', first: { size: 64 } }],
   ];
   for (const [width, options, want] of ways) {

@@ -4,6 +4,7 @@ import { importDataset } from '../dataset/import-dataset.js';
 import { Random } from '../dataset/random.js';
 import type { SliceEntry } from '../dataset/slice-index.js';
 import { SliceStore } from '../dataset/slice-store.js';
+import { GmisegError } from '../errors.js';
 import { contactSheet, type OverlayOptions, type Uint8Image, writeImage, writeMask } from '../image/index.js';
 import { distribution, overlap } from '../metrics.js';
 import type { Segmenter } from '../segmenter.js';
@@ -154,9 +155,15 @@ async function cutTasks(
       const queries = await readAll(store, value, showing(true).slice(0, QUERIES));
       if (examples.length === 0 || queries.length === 0) continue;
       const name = store.labelName(store.slices[0]!.dataset, value);
-      tasks.push({ name: name.replaceAll(/[^\p{L}\p{N}]+/gu, '-'), examples, queries });
+      // The value too: of two names, what is left here may be the same.
+      tasks.push({ name: `${name.replaceAll(/[^\p{L}\p{N}]+/gu, '-')}-${value}`, examples, queries });
     }
-    return tasks;
+    if (tasks.length > 0) return tasks;
+    throw new GmisegError(
+      'ERR_DATASET',
+      `${data} has too few subjects for a demo: no label shows both on one that gives examples and on one that is held back, every third. Give labelled images of three subjects or more.`,
+      { details: { path: data } },
+    );
   } finally {
     await store.close();
   }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import t from 'tap';
 import { alike } from '../helpers/alike.js';
 import { gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { TINY_WEIGHTS } from '../helpers/models.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
 t.test('help: every command has a description and an example', async (t) => {
@@ -186,4 +187,14 @@ t.test('import with reading threads: the same store as without', async (t) => {
     error: { code: 'ERR_IMAGE_FORMAT', message: /patient004_frame01/, details: { format: 'unknown' } },
   });
   t.same((await readdir(root)).sort(), ['data', 'store-0', 'store-3']);
+});
+
+t.test('demo: too few subjects are refused before a model is loaded', async (t) => {
+  const root = t.testdir();
+  await writeNnunet(path.join(root, 'data'), { patients: 2 });
+  const args = ['demo', '--data', path.join(root, 'data'), '--out', path.join(root, 'out')];
+  t.match(await gmiseg([...args, '--model', TINY_WEIGHTS, '--device', 'cpu']), {
+    code: 1,
+    stderr: /too few subjects.*three subjects or more.*ERR_DATASET/,
+  });
 });

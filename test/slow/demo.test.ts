@@ -54,6 +54,7 @@ t.test('demo on volumes of one’s own; a folder that holds other things is left
   const out = path.join(root, 'out');
   const done = await gmiseg(['demo', '--data', path.join(root, 'mine'), '--out', out]);
   t.match(done, { code: 0, stdout: /cavity/ });
+  t.same((await readdir(path.join(out, 'support'))).sort(), ['cavity-2', 'wall-1']);
   const other = path.join(root, 'other');
   await mkdir(path.join(other, 'store'), { recursive: true });
   await writeFile(path.join(other, 'store', 'thesis.txt'), 'years of work');

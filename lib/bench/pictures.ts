@@ -1,4 +1,4 @@
-import { Random } from '../dataset/random.js';
+import { Random } from '../statistics/random.js';
 
 /** A grey picture with a bright ellipse on noise, and its mask; the same for the same seed and size. */
 export interface DrawnPicture {

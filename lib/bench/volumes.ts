@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { Random } from '../dataset/random.js';
 import { writeVolume } from '../image/write-volume.js';
+import { Random } from '../statistics/random.js';
 
 /** Voxels along i, j, k. */
 export type Shape = readonly [number, number, number];

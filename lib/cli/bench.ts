@@ -4,13 +4,13 @@ import { describeMachine, type Machine } from '../bench/machine.js';
 import type { Peers } from '../bench/run-bench.js';
 import { SUITES } from '../bench/suites/index.js';
 import type { BenchOptions, Suite } from '../bench/suites/suite.js';
+import { writeFileAtomically } from '../write-file.js';
 import { caseTable } from './bench-table.js';
 import { type CommandContext, define } from './context.js';
 import { dtype } from './model-options.js';
 import { integer } from './parsers.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
-import { writeFileAtomically } from './write-file.js';
 
 interface BenchFlags extends Omit<BenchOptions, 'quick' | 'configs' | 'fresh'> {
   quick?: boolean;

@@ -1,13 +1,13 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { importDataset } from '../dataset/import-dataset.js';
-import { Random } from '../dataset/random.js';
 import type { SliceEntry } from '../dataset/slice-index.js';
 import { SliceStore } from '../dataset/slice-store.js';
 import { GmisegError } from '../errors.js';
 import { contactSheet, type OverlayOptions, type Uint8Image, writeImage, writeMask } from '../image/index.js';
 import { distribution, overlap } from '../metrics.js';
 import type { Segmenter } from '../segmenter.js';
+import { Random } from '../statistics/random.js';
 import { synthesize } from '../synthesize.js';
 import type { CommandContext } from './context.js';
 import { loadSegmenter, type RuntimeFlags } from './model-options.js';

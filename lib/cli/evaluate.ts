@@ -2,12 +2,12 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { FoldersEvaluation } from '../evaluation/evaluate-folders.js';
 import { packageRoot } from '../package-root.js';
+import { writeFileAtomically } from '../write-file.js';
 import { type CommandContext, define } from './context.js';
 import { describeSummary } from './evaluate-report.js';
 import { collect, decimal, integer, pattern } from './parsers.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
-import { writeFileAtomically } from './write-file.js';
 
 interface EvaluateFlags {
   pred: string;

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { METHODS, type Method } from '../baseline.js';
 import type { LoadOptions } from '../load-options.js';
+import type { ModelSource } from '../run-folder/model-source.js';
 import type { Segmenter } from '../segmenter.js';
 import type { CommandContext } from './context.js';
 import { integer } from './parsers.js';
-import type { ModelSource } from './resolve-model.js';
 import { UsageError } from './usage-error.js';
 
 /** How to run, whatever the model. */

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Segmenter } from '../segmenter.js';
 import type { Task, TaskInfo } from '../task.js';
+import { writeFileAtomically } from '../write-file.js';
 import { type CommandContext, define } from './context.js';
 import { addCacheOption, addModelOptions, dtype, loadSegmenter, type RuntimeFlags } from './model-options.js';
 import { type ModelFlags, resolveModel } from './resolve-model.js';
@@ -10,7 +11,6 @@ import { readSupport } from './support-folder.js';
 import { addExampleOptions, addFitOptions, type TaskFlags, taskOptions } from './task-flags.js';
 import { infoText, reportText } from './task-table.js';
 import { UsageError } from './usage-error.js';
-import { writeFileAtomically } from './write-file.js';
 
 interface Flags extends TaskFlags, ModelFlags, RuntimeFlags {
   support?: string;

@@ -2,6 +2,8 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { type BaselineConfig, isBaseline, METHODS, type Method } from '../baseline.js';
+import { type ModelSource, runBase } from '../run-folder/model-source.js';
+import { readRunConfig, writeRunSource } from '../run-folder/run-files.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
@@ -10,8 +12,6 @@ import { type CommandContext, define } from './context.js';
 import { addRuntimeOptions, loadSegmenter, method, type RuntimeFlags } from './model-options.js';
 import { collect, decimal, integer, size } from './parsers.js';
 import { duration, type Progress } from './progress.js';
-import { type ModelSource, runBase } from './resolve-model.js';
-import { readRunConfig, writeRunSource } from './run-files.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 

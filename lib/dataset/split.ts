@@ -1,5 +1,5 @@
 import { GmisegError } from '../errors.js';
-import { Random } from './random.js';
+import { Random } from '../statistics/random.js';
 
 /** Which side of a dataset a subject is on. */
 export type SplitName = 'train' | 'val' | 'test';

@@ -1,5 +1,5 @@
-import { Random } from '../dataset/random.js';
 import type { SliceEntry } from '../dataset/slice-index.js';
+import { Random } from '../statistics/random.js';
 
 /**
  * `count` of the pool: of subjects that have not been drawn yet, while there are any. The same seed and number give

@@ -1,5 +1,5 @@
-import { Random } from '../dataset/random.js';
 import { GmisegError } from '../errors.js';
+import { Random } from '../statistics/random.js';
 import type { ExperimentConfig } from './config.js';
 import { type Experiment, range, type Setup, supportUnits } from './experiment.js';
 import { byMethod } from './grouping.js';

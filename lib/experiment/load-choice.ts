@@ -1,13 +1,12 @@
-import { resolveModel } from '../cli/resolve-model.js';
 import { type LoadOptions, VARIANTS } from '../load-options.js';
+import { modelAt } from '../run-folder/model-source.js';
 import type { ModelChoice } from './method-instance.js';
 import type { RunContext } from './run-context.js';
 
 /** A choice as Segmenter.load takes it: paths made whole, a training run's folder looked into. */
 export async function loadChoice(context: RunContext, choice: ModelChoice): Promise<LoadOptions> {
   const { checkpoint, adapter, config, ...rest } = choice;
-  const source =
-    checkpoint === undefined ? {} : await resolveModel({ model: context.inData(checkpoint, 'a model') });
+  const source = checkpoint === undefined ? {} : await modelAt(context.inData(checkpoint, 'a model'));
   return {
     ...source,
     ...rest,

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { writeFileAtomically } from '../cli/write-file.js';
 import { GmisegError } from '../errors.js';
+import { writeFileAtomically } from '../write-file.js';
 
 /**
  * What must not change between the runs that fill one folder: noted at the first of them, compared at the others.

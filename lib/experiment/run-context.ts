@@ -1,8 +1,17 @@
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Progress } from '../cli/progress.js';
 import { GmisegError } from '../errors.js';
 import type { LoadOptions } from '../load-options.js';
+
+/** Who is told how far the run is. */
+export interface Progress {
+  /** So many parts follow; a count that runs is replaced. */
+  start(label: string, total: number): void;
+  update(done: number, text?: string): void;
+  /** Something to know while it runs. */
+  note(text: string): void;
+  stop(): void;
+}
 
 export interface RunContextOptions {
   /** The experiment's folder. */

@@ -1,11 +1,11 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { writeRunSource } from '../cli/run-files.js';
-import { writeFileAtomically } from '../cli/write-file.js';
 import { exists } from '../dataset/layouts/files.js';
 import type { LoadOptions } from '../load-options.js';
+import { writeRunSource } from '../run-folder/run-files.js';
 import { Segmenter } from '../segmenter.js';
 import { trainOptionsJson } from '../train-options.js';
+import { writeFileAtomically } from '../write-file.js';
 import { once } from './claim.js';
 import type { DataSets } from './data-sets.js';
 import { loadChoice } from './load-choice.js';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomically } from '../cli/write-file.js';
 import { GmisegError } from '../errors.js';
+import { writeFileAtomically } from '../write-file.js';
 import { instanceFor, type MethodInstance } from './method-instance.js';
 import { readJson } from './read-json.js';
 import type { RunContext } from './run-context.js';

@@ -1,5 +1,5 @@
-import { Random } from '../dataset/random.js';
 import { quantile } from './quantile.js';
+import { Random } from './random.js';
 
 export interface BootstrapOptions {
   /** How many samples to draw. Default 1000. */

@@ -1,4 +1,4 @@
-import { Random } from '../dataset/random.js';
+import { Random } from '../statistics/random.js';
 import { crossPredict, diceOf } from './cross-predict.js';
 import type { PreparedExample } from './example.js';
 import { evenly } from './fit.js';

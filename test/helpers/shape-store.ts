@@ -1,4 +1,4 @@
-import { Random } from '../../lib/dataset/random.js';
+import { Random } from '../../lib/statistics/random.js';
 import { writeDrawnStore } from './drawn-store.js';
 import { drawShapes, SHAPE_LABELS } from './shapes.js';
 

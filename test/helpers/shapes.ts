@@ -1,4 +1,4 @@
-import type { Random } from '../../lib/dataset/random.js';
+import type { Random } from '../../lib/statistics/random.js';
 
 /** A drawn picture with the truth about it. */
 export interface ShapeScene {

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { Random } from '../../lib/dataset/random.js';
+import { Random } from '../../lib/statistics/random.js';
 import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
 import {
   resultsOf,

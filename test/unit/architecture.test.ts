@@ -95,6 +95,41 @@ t.test('lib takes nothing from native/, scripts/ or test/', async (t) => {
   }
 });
 
+/** The rooms of lib, each of which may take what is before it; what lies in lib itself is before and among them. */
+const ROOMS = [
+  'image',
+  'statistics',
+  'tensorboard',
+  'run-folder',
+  'dataset',
+  'task',
+  'evaluation',
+  'bench',
+  'experiment',
+  'cli',
+];
+/** They use the library; it knows nothing of them. */
+const USERS = ['bench', 'experiment', 'cli'];
+
+t.test('the rooms of lib point one way', async (t) => {
+  const seen = new Set<string>();
+  for (const file of files('lib', /\.ts$/)) {
+    const [, room, below] = file.split('/');
+    const own = below === undefined ? null : (room as string);
+    if (own !== null) seen.add(own);
+    const taken = imports(file)
+      .filter((name) => name.startsWith('.'))
+      .map((name) => relative(root, resolve(root, dirname(file), name)).split('/'))
+      .filter(([lib, , inside]) => lib === 'lib' && inside !== undefined)
+      .map(([, other]) => other as string);
+    const wrong = taken.filter((other) =>
+      own === null ? USERS.includes(other) : ROOMS.indexOf(other) > ROOMS.indexOf(own),
+    );
+    t.same(wrong, [], file);
+  }
+  t.same([...seen].sort(), [...ROOMS].sort(), 'every room has its place');
+});
+
 t.test('the lock file names no registry and has every checksum', async (t) => {
   const lock: { packages: Record<string, { resolved?: string; integrity?: string }> } = JSON.parse(
     read('package-lock.json'),

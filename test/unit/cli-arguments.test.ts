@@ -17,13 +17,14 @@ import {
 import { buildProgram } from '../../lib/cli/program.js';
 import { duration, Progress } from '../../lib/cli/progress.js';
 import { objectsOf, readPromptFile } from '../../lib/cli/prompt-plan.js';
-import { resolveModel, runBase } from '../../lib/cli/resolve-model.js';
+import { resolveModel } from '../../lib/cli/resolve-model.js';
 import { planResults } from '../../lib/cli/result-paths.js';
-import { readRunSource, writeRunSource } from '../../lib/cli/run-files.js';
 import { processShell } from '../../lib/cli/shell.js';
 import { baseName } from '../../lib/image/base-name.js';
-import { pairOf, put } from '../helpers/layout-files.js';
+import { runBase } from '../../lib/run-folder/model-source.js';
+import { readRunSource, writeRunSource } from '../../lib/run-folder/run-files.js';
 import { gmiseg } from '../helpers/cli.js';
+import { pairOf, put } from '../helpers/layout-files.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
 
 const usage = { code: 'ERR_INVALID_ARG' };

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { tightBox } from '../../lib/dataset/prompts-from-mask.js';
-import { Random } from '../../lib/dataset/random.js';
 import { ScoreTable } from '../../lib/dataset/score-table.js';
 import { distribution, overlap } from '../../lib/metrics.js';
+import { Random } from '../../lib/statistics/random.js';
 import { drawShapes, SHAPE_LABELS } from '../helpers/shapes.js';
 
 /** A mask from a picture in text. */

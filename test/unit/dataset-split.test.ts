@@ -1,7 +1,7 @@
 import t from 'tap';
 import { subjectOf } from '../../lib/dataset/case.js';
-import { Random } from '../../lib/dataset/random.js';
 import { splitSubjects } from '../../lib/dataset/split.js';
+import { Random } from '../../lib/statistics/random.js';
 
 const patients = Array.from({ length: 34 }, (_, at) => `patient${String(at * 3 + 1).padStart(3, '0')}`);
 

@@ -2,7 +2,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
-import { Random } from '../../lib/dataset/random.js';
 import { aggregate } from '../../lib/evaluation/aggregate.js';
 import { groupOf, readCaseTable } from '../../lib/evaluation/case-groups.js';
 import { chooseLabels, renamed, valuesIn } from '../../lib/evaluation/choose-labels.js';
@@ -12,6 +11,7 @@ import type { ScoreRow } from '../../lib/evaluation/evaluate-folders.js';
 import { volumeGrid } from '../../lib/evaluation/mask-grid.js';
 import { pairFolders } from '../../lib/evaluation/pair-files.js';
 import type { Scores } from '../../lib/evaluation/scores.js';
+import { Random } from '../../lib/statistics/random.js';
 
 t.test('files pair by base name across formats', async (t) => {
   const root = t.testdir({

@@ -2,13 +2,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { Random } from '../../lib/dataset/random.js';
 import { drawSupports, halves, pixelsWith } from '../../lib/experiment/draws.js';
 import { instancesOf } from '../../lib/experiment/experiment.js';
+import { loadChoice } from '../../lib/experiment/load-choice.js';
 import { loadConfig } from '../../lib/experiment/load-config.js';
 import { EXPERIMENTS, type ExperimentName } from '../../lib/experiment/names.js';
 import { experimentNamed } from '../../lib/experiment/registry.js';
+import { RunContext, type RunContextOptions } from '../../lib/experiment/run-context.js';
 import { checkTraining } from '../../lib/experiment/train-method.js';
+import { Random } from '../../lib/statistics/random.js';
 import { type ExperimentJson, writeConfig } from '../helpers/experiments.js';
 
 const OWN: readonly (readonly [config: string, name: ExperimentName])[] = [
@@ -159,3 +161,13 @@ t.test(
     );
   },
 );
+
+t.test('a checkpoint of a config that is not there is named as what it is', async (t) => {
+  const context = new RunContext({ data: t.testdir() } as unknown as RunContextOptions);
+  for (const file of ['sam.pth', '/no/such/sam.pth']) {
+    await t.rejects(loadChoice(context, { checkpoint: file }), {
+      code: 'ERR_CHECKPOINT_NOT_FOUND',
+      message: /^The model \/.*sam\.pth does not exist; name a/,
+    });
+  }
+});

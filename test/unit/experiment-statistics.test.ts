@@ -2,13 +2,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
-import { Random } from '../../lib/dataset/random.js';
 import { type Answers, changes, type QueryRow, type Run, rowsOf } from '../../lib/experiment/answers.js';
 import { compareAnswers } from '../../lib/experiment/comparisons.js';
 import { minutesSpent } from '../../lib/experiment/minutes-spent.js';
 import { METRICS, scoreMask } from '../../lib/experiment/score-mask.js';
 import { summarise } from '../../lib/experiment/summary.js';
 import type { UnitResult } from '../../lib/experiment/unit.js';
+import { Random } from '../../lib/statistics/random.js';
 
 const [DICE, JACCARD, ASSD] = METRICS as [
   (typeof METRICS)[number],

@@ -1,12 +1,12 @@
 /** evaluate(): reference values, brute force, properties, empty masks, errors, and that the event loop stays free. */
 import { setImmediate as turn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Random } from '../../lib/dataset/random.js';
 import { distanceTransform } from '../../lib/distance-transform.js';
 import { type EvaluateOptions, type Evaluation, evaluate } from '../../lib/evaluate.js';
 import { METRICS } from '../../lib/evaluation/scores.js';
 import { reorient } from '../../lib/image/index.js';
 import { native } from '../../lib/native.js';
+import { Random } from '../../lib/statistics/random.js';
 
 /** A mask on a grid whose last axis is the fastest, as the references state theirs. */
 interface Mask {

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { writeFileAtomically } from '../../cli/write-file.js';
+import { writeFileAtomically } from '../../write-file.js';
 import type { Experiment, Setup } from '../experiment.js';
 import type { Results } from '../results.js';
 import { METRICS } from '../score-mask.js';

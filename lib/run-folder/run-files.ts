@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
 import type { LoadOptions } from '../load-options.js';
-import { writeFileAtomically } from './write-file.js';
+import { writeFileAtomically } from '../write-file.js';
 
 /** The file of a run folder that says what the run's model was loaded from. */
 export const RUN_SOURCE = 'source.json';

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { writeAtomically } from '../image/atomic-write.js';
+import { writeAtomically } from './image/atomic-write.js';
 
 /** Writes a small file whole or not at all; makes its folder. */
 export async function writeFileAtomically(file: string, data: string | Uint8Array): Promise<void> {

@@ -44,7 +44,7 @@ if (!data || labels.length === 0 || !labels.every((label) => label >= 0)) {
 const dist = (/** @type {string} */ file) => import(new URL(`../dist/${file}`, import.meta.url).href);
 const { SliceStore } = await dist('dataset/slice-store.js');
 const { drawSupports, halves, pixelsWith } = await dist('experiment/draws.js');
-const { evenly } = await dist('task/fit.js');
+const { evenly } = await dist('evenly.js');
 const { tightBox } = await dist('dataset/prompts-from-mask.js');
 const { distribution, overlap } = await dist('metrics.js');
 const { contactSheet } = await dist('image/index.js');

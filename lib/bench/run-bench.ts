@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { packageCommit } from '../commit.js';
 import { packageRoot } from '../package-root.js';
 import type { Machine } from './machine.js';
 import { type Additions, type CaseResult, runCase } from './run-case.js';
@@ -47,7 +46,7 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
   const report = async (): Promise<BenchReport> => ({
     schema: 1,
     gmiseg: packageRoot().version,
-    commit: await commitOf(packageRoot().path),
+    commit: await packageCommit(),
     created: new Date().toISOString(),
     command,
     machine,
@@ -90,17 +89,4 @@ export function warningsOf({ quiet, loadAverage }: Machine, { quick }: BenchOpti
     ...(quiet ? [] : [`The machine is not quiet (load average ${load}): times say little.`]),
     ...(quick ? ['A quick run shows that everything works, not how fast it is.'] : []),
   ];
-}
-
-async function commitOf(folder: string): Promise<string | null> {
-  const git = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)('git', ['-C', folder, ...args])).stdout.trim();
-  try {
-    // Of this folder, not of a project around an installed package.
-    if ((await git('rev-parse', '--show-prefix')) !== '') return null;
-    const changed = (await git('status', '--porcelain', '--untracked-files=no')) !== '';
-    return `${await git('rev-parse', '--short=12', 'HEAD')}${changed ? '+' : ''}`;
-  } catch {
-    return null;
-  }
 }

@@ -1,5 +1,6 @@
 import { tightBox } from '../dataset/prompts-from-mask.js';
 import { GmisegError } from '../errors.js';
+import { evenly } from '../evenly.js';
 import {
   type Axis,
   contactSheet,
@@ -295,13 +296,4 @@ function count(data: ArrayLike<number>): number {
   let sum = 0;
   for (let at = 0; at < data.length; at++) if (data[at] !== 0) sum += 1;
   return sum;
-}
-
-/** At most `most` of the items, evenly spread, first and last among them. */
-function evenly<T>(items: readonly T[], most: number): T[] {
-  if (items.length <= most) return [...items];
-  return Array.from(
-    { length: most },
-    (_, at) => items[Math.round((at * (items.length - 1)) / (most - 1))] as T,
-  );
 }

@@ -1,5 +1,6 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import path from 'node:path';
+import { evenly } from '../evenly.js';
 import {
   baseName,
   contactSheet,
@@ -13,7 +14,6 @@ import {
   writeOverlay,
   writeVolume,
 } from '../image/index.js';
-import { evenly } from '../task/fit.js';
 import type { PictureResult, VolumeResult } from '../task/result.js';
 import { standardLabels, standardView } from '../task/standard-view.js';
 import type { Task } from '../task.js';
@@ -47,7 +47,7 @@ export interface TaskItemReport {
 }
 
 /** Checks the flags before a model is loaded. @throws UsageError */
-export function checkTaskFlags(flags: PredictFlags): void {
+function checkTaskFlags(flags: PredictFlags): void {
   if (flags.support !== undefined && flags.task !== undefined) {
     throw new UsageError('--support and --task both say what to segment; give one of them.');
   }

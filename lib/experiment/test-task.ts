@@ -1,7 +1,7 @@
 import type { SliceEntry } from '../dataset/slice-index.js';
 import type { SliceStore } from '../dataset/slice-store.js';
 import { GmisegError } from '../errors.js';
-import { evenly } from '../task/fit.js';
+import { evenly } from '../evenly.js';
 import type { DataSetConfig, ExperimentConfig } from './config.js';
 import { halves, pixelsWith } from './draws.js';
 

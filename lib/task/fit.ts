@@ -1,4 +1,5 @@
 import type { NativeExample, NativeTask } from '../../types/native.js';
+import { evenly } from '../evenly.js';
 import { binaryMask, type PreparedExample } from './example.js';
 import type { Gallery } from './gallery.js';
 import type { Work } from './host.js';
@@ -65,7 +66,7 @@ export function firstParts(
 }
 
 /** The examples cropped round the target. */
-export function secondParts(examples: readonly PreparedExample[], value: number): ExamplePart[] {
+function secondParts(examples: readonly PreparedExample[], value: number): ExamplePart[] {
   return examples.flatMap((example) => {
     const mask = binaryMask(example, value);
     const { picture } = example;
@@ -137,10 +138,4 @@ export async function fitLabel(
     for (const task of parts.values()) task.close();
     throw error;
   }
-}
-
-/** So many of the items, evenly spread. */
-export function evenly<T>(items: readonly T[], most: number): T[] {
-  if (items.length <= most) return [...items];
-  return Array.from({ length: most }, (_, at) => items[Math.floor(((at + 0.5) * items.length) / most)] as T);
 }

@@ -1,7 +1,7 @@
+import { evenly } from '../evenly.js';
 import { Random } from '../statistics/random.js';
 import { crossPredict, diceOf } from './cross-predict.js';
 import type { PreparedExample } from './example.js';
-import { evenly } from './fit.js';
 import type { Gallery } from './gallery.js';
 import type { Work } from './host.js';
 import type { Recipe } from './recipe.js';

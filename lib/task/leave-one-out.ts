@@ -1,7 +1,8 @@
+import { evenly } from '../evenly.js';
 import { groupBy } from '../group-by.js';
 import { crossPredict, diceOf, groupsOf } from './cross-predict.js';
 import type { PreparedExample } from './example.js';
-import { evenly, firstParts, nativeExamples } from './fit.js';
+import { firstParts, nativeExamples } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { LeftOut, Work } from './host.js';
 import { sightKey } from './look.js';

@@ -1,16 +1,14 @@
+import { distribution } from '../metrics.js';
+import { mean as plainMean } from '../statistics/mean.js';
+
 /** Small-sample statistics of a task's report. NaN is left out everywhere. */
 
 export function mean(values: readonly number[]): number {
-  const known = values.filter((value) => !Number.isNaN(value));
-  return known.reduce((sum, value) => sum + value, 0) / known.length;
+  return plainMean(values.filter((value) => !Number.isNaN(value)));
 }
 
 export function median(values: readonly number[]): number {
-  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  if (sorted.length === 0) return Number.NaN;
-  if (sorted.length % 2 === 1) return sorted[middle] as number;
-  return ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
+  return distribution(values).median;
 }
 
 /** Sample standard deviation; 0 for one value. */

@@ -1,7 +1,5 @@
-import { execFile } from 'node:child_process';
-import { realpath } from 'node:fs/promises';
 import { arch, cpus, platform, totalmem } from 'node:os';
-import { promisify } from 'node:util';
+import { packageCommit } from '../../commit.js';
 import { runtimeInfo } from '../../inspect.js';
 import { packageRoot } from '../../package-root.js';
 
@@ -22,24 +20,10 @@ export async function environment(): Promise<Environment> {
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   return {
     gmiseg: packageRoot().version,
-    commit: await commit(),
+    commit: await packageCommit(),
     node: process.versions.node,
     torch,
     machine: `${platform()} ${arch()}, ${processors.length} x ${processors[0]?.model.trim() ?? 'CPU'} (${cpuCapability}), ${memory}`,
     devices: devices.map(({ id, name }) => (name === undefined ? id : `${id}: ${name}`)),
   };
-}
-
-async function commit(): Promise<string | null> {
-  const { path: root } = packageRoot();
-  const git = async (...args: string[]): Promise<string> =>
-    (await promisify(execFile)('git', ['-C', root, ...args])).stdout.trim();
-  try {
-    // An installed package may lie in somebody else's checkout.
-    if ((await realpath(await git('rev-parse', '--show-toplevel'))) !== (await realpath(root))) return null;
-    const changed = await git('status', '--porcelain', '--untracked-files=no');
-    return `${await git('rev-parse', 'HEAD')}${changed === '' ? '' : '+'}`;
-  } catch {
-    return null;
-  }
 }

@@ -124,7 +124,7 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
     const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
     const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
     const training = segmenter.train(plan.data, options);
-    const summary = await followTraining(training, options.steps ?? 1000, context, { log });
+    const summary = await followTraining(training, options.steps ?? 1000, context, log);
     context.line({ type: 'summary', ...summary });
     context.say(describe(summary, segmenter, flags.out));
     // A run that the user cut short must not look done to a script that goes on with `&&`.
@@ -305,11 +305,11 @@ function others(settings: readonly string[]): Partial<TrainOptions> {
 }
 
 /** Shows the reports as they come; Ctrl-C stops between two steps, after a checkpoint. */
-export async function followTraining(
+async function followTraining(
   training: Training,
   steps: number,
   { progress, signal, line }: Pick<CommandContext, 'progress' | 'signal' | 'line'>,
-  { label = 'train', log = null }: { readonly label?: string; readonly log?: TrainingLog | null } = {},
+  log: TrainingLog | null,
 ): Promise<TrainSummary> {
   const stop = (): void => {
     progress.note('\nStopping after this step ...');
@@ -318,7 +318,7 @@ export async function followTraining(
   };
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
-  const view = new TrainingView(progress, steps, label);
+  const view = new TrainingView(progress, steps);
   try {
     for await (const report of training) {
       line(report);
@@ -344,12 +344,11 @@ class TrainingView {
   constructor(
     private readonly progress: Progress,
     private readonly steps: number,
-    private readonly label: string,
   ) {}
 
   show(report: TrainStep): void {
     if (!this.started) {
-      this.progress.start(this.label, this.steps);
+      this.progress.start('train', this.steps);
       this.started = true;
       if (report.type === 'step')
         [this.loss, this.dice, this.milliseconds] = [report.loss, report.dice, report.ms];

@@ -61,7 +61,7 @@ export function eachMetric<T>(of: (metric: Metric) => T): Record<Metric, T> {
 }
 
 /** The means of scores, image by image. */
-export function meansOf(rows: readonly ScoreRow[]): Means {
+function meansOf(rows: readonly ScoreRow[]): Means {
   return eachMetric((metric) => mean(rows.map(({ scores }) => scores[metric])));
 }
 

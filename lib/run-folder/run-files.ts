@@ -6,7 +6,7 @@ import type { LoadOptions } from '../load-options.js';
 import { writeFileAtomically } from '../write-file.js';
 
 /** The file of a run folder that says what the run's model was loaded from. */
-export const RUN_SOURCE = 'source.json';
+const RUN_SOURCE = 'source.json';
 
 const sourceSchema = z.object({
   /** Absolute path; null where the run started from random weights. */

@@ -12,7 +12,7 @@ export interface Clicks {
 }
 
 /** Checks prompts that correct a task's answer. @throws GmisegError ERR_INVALID_ARG */
-export function checkClicks(prompts: Prompts): PreparedPrompts | null {
+function checkClicks(prompts: Prompts): PreparedPrompts | null {
   const prepared = preparePrompts(prompts);
   if (prepared.mask !== undefined || prepared.boxes.length > 1) {
     throw new GmisegError(

@@ -80,7 +80,7 @@ export function describeRecipe({ view, first, partner, second, flips }: Recipe):
   return parts.join(', ');
 }
 
-export function describeFit({
+function describeFit({
   engine,
   output,
   location,

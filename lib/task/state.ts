@@ -164,7 +164,7 @@ function summaryOf({ recipe, dice }: Trial): TrialSummary {
 }
 
 /** The chosen recipe with the ensemble asked for: subsets of subsets would be poor judges while choosing. */
-export function finalRecipe(recipe: Recipe, settings: TaskSettings): Recipe {
+function finalRecipe(recipe: Recipe, settings: TaskSettings): Recipe {
   return {
     ...recipe,
     first: withEnsemble(recipe.first, settings),

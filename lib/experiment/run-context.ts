@@ -8,6 +8,8 @@ export interface Progress {
   /** So many parts follow; a count that runs is replaced. */
   start(label: string, total: number): void;
   update(done: number, text?: string): void;
+  /** As update, of a count that starts with the first news of it. */
+  advance(label: string, total: number, done: number, text?: string): void;
   /** Something to know while it runs. */
   note(text: string): void;
   stop(): void;

@@ -24,18 +24,16 @@ export async function chooseBlindly(
 ): Promise<Recipe> {
   const { settings } = context;
   const { flips } = settings;
-  const wanted = settings.view === 'auto' ? 'whole' : settings.view;
-  const prior = { view: wanted, first: candidates[0] as FitOptions };
-  if (prior.first.engine !== 'learned' || examples.length === 0) {
-    return plainRecipe(prior.view, prior.first, flips);
-  }
-  const { view, first } = visible(context, examples, value, candidates, prior);
+  const plainest = settings.view === 'auto' ? 'whole' : settings.view;
+  const prior = candidates[0] as FitOptions;
+  if (prior.engine !== 'learned' || examples.length === 0) return plainRecipe(plainest, prior, flips);
+  const { view, first } = visible(context, examples, value, candidates);
   const learned = plainRecipe(view, first, flips);
   if (settings.engine !== 'auto') return learned;
   // Of several scales the one that fits best.
   const scale = settings.scale === 'auto' ? {} : { scale: settings.scale };
   const grey: FitOptions = { engine: 'threshold', ...scale, ...forcedLook(settings) };
-  const threshold = plainRecipe(prior.view, grey, flips);
+  const threshold = plainRecipe(plainest, grey, flips);
   return (await drawsBetter(context, examples, value, threshold, learned)) ? threshold : learned;
 }
 
@@ -45,20 +43,20 @@ interface Looking {
 }
 
 /**
- * The first way of looking whose grid can show the target, sizes in the order of trust on whole pictures or in the
- * view that is forced, then tiles; the one that shows it best where none can.
+ * Of the learned candidates the first way of looking whose grid can show the target, sizes in the order of trust on
+ * whole pictures or in the view that is forced, then tiles; the one that shows it best where none can.
  */
-function visible(
+export function visible(
   { settings, imageSize, lowResSize }: ChoiceContext,
   examples: readonly PreparedExample[],
   value: number,
   candidates: readonly FitOptions[],
-  prior: Looking,
 ): Looking {
   const learned = candidates.filter(
-    ({ engine, output }) => engine === 'learned' && output === prior.first.output,
+    ({ engine, output }) => engine === 'learned' && output === candidates[0]?.output,
   );
-  const plain = learned.map((first) => ({ view: prior.view, first, across: tilesAcross(prior.view) }));
+  const given: View = settings.view === 'auto' ? 'whole' : settings.view;
+  const plain = learned.map((first) => ({ view: given, first, across: tilesAcross(given) }));
   const pictures = examples.map(({ picture }) => picture);
   const tiles = settings.view === 'auto' ? tiledViews(pictures, imageSize) : [];
   // Tiles are seen at the model's own size.

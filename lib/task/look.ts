@@ -17,8 +17,8 @@ const LEAST_SURROUNDINGS = 4;
 /** How the addon shows the picture, or a part of it, for a fit. */
 export function nativeLook(picture: Picture, { size = 0, look = 'given' }: Sight): NativeLook {
   if (look === 'given') return { side: size };
-  const { width, height } = picture;
-  const radius = Math.max(LEAST_SURROUNDINGS, Math.round(Math.max(width, height) * SURROUNDINGS));
+  const { width, height, wholeSide = Math.max(width, height) } = picture;
+  const radius = Math.max(LEAST_SURROUNDINGS, Math.round(wholeSide * SURROUNDINGS));
   return { side: size, radius, channel: CHANNELS[look] };
 }
 

@@ -9,6 +9,8 @@ export interface Picture {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
+  /** Of a part of a picture that stands for itself: the longer side of the whole. */
+  readonly wholeSide?: number;
 }
 
 /** A picture and the size of what it was made from. */

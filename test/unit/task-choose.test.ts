@@ -107,7 +107,7 @@ t.test('one example of what is thin: a size, or tiles, that can show it', async 
     const mask = new Uint8Array(side * side);
     for (let at = 0; at < mask.length; at++) {
       const out = Math.hypot((at % side) - 100, Math.floor(at / side) - 100);
-      mask[at] = out >= 60 && out < 60 + width ? 1 : 0;
+      mask[at] = out >= 45 && out < 45 + width ? 1 : 0;
     }
     const image = { data: mask.map((each) => 255 * each), width: side, height: side, channels: 1 as const };
     return makeExample({ name: 'e', source: 'e', group: 'e', axis: null, index: null }, image, mask, null);
@@ -130,6 +130,56 @@ t.test('one example of what is thin: a size, or tiles, that can show it', async 
     const { choice } = await choose([ring(width)], () => 1, options, { imageSize: 128, sizes });
     t.match(choice.recipe, want, `${width} pixels wide, ${JSON.stringify(options)}`);
   }
+});
+
+t.test('one example of what lies all over the picture: by its quarters', async (t) => {
+  const lines = (side: number): PreparedExample => {
+    const mask = Uint8Array.from({ length: side * side }, (_, at) => ((at % side) % 12 < 3 ? 1 : 0));
+    const image = { data: mask.map((each) => 255 * each), width: side, height: side, channels: 1 as const };
+    return makeExample({ name: 'e', source: 'e', group: 'e', axis: null, index: null }, image, mask, null);
+  };
+  const dice: FakeDice = ({ engine, output }, _size, _group, cutoff, { radius }) =>
+    (engine === 'learned' && output === 'dense' ? 0.6 : 0.4) +
+    (radius === undefined ? 0 : 0.2) +
+    (cutoff === 0.3 ? 0.05 : 0);
+  const auto = { look: 'auto', engine: 'auto' } as const;
+  const { choice, session, kept } = await choose([lines(199)], dice, auto, { imageSize: 128 });
+  t.match(choice.recipe, {
+    view: 'tiles-2',
+    first: { engine: 'learned', output: 'dense', look: 'flat', cutoff: 0.3 },
+    second: null,
+  });
+  t.same(choice.trials, [], 'quarters say nothing of new pictures');
+  const [first] = session.trials;
+  t.same(
+    first!.examples.map(({ embedding, group }) => [embedding.imageWidth, embedding.imageHeight, group]),
+    [
+      [99, 99, 0],
+      [100, 99, 1],
+      [99, 100, 2],
+      [100, 100, 3],
+    ],
+  );
+  t.ok(!session.trials.some(({ candidates }) => candidates.some(({ engine }) => engine === 'copy')));
+  t.same(
+    new Set(session.looks.flatMap(({ radius }) => (radius === undefined ? [] : [radius]))),
+    new Set([7]),
+    'surroundings are those of the whole picture',
+  );
+  t.equal(kept, 0);
+  t.equal(session.open, 0, 'quarters are let go of');
+  const grey = await choose([lines(199)], ({ engine }) => (engine === 'threshold' ? 0.9 : 0.5), auto, {
+    imageSize: 128,
+  });
+  t.match(grey.choice.recipe, { view: 'whole', first: { engine: 'threshold' } });
+  const small = await choose([lines(96)], dice, auto, { imageSize: 128 });
+  t.match(
+    small.choice.recipe,
+    { view: 'whole', first: { output: 'mean' } },
+    'a picture that tiles cannot show better',
+  );
+  const forced = await choose([lines(199)], dice, { ...auto, view: 'whole' }, { imageSize: 128 });
+  t.match(forced.choice.recipe, { view: 'whole', first: { output: 'mean' } });
 });
 
 t.test('near equals: the one to trust first; a clear gain: the better one', async (t) => {

@@ -9,6 +9,7 @@ import {
   isVolumePath,
   type LabelMap2D,
   type LabelVolume,
+  labelArray,
   labelsOnGrid,
   type OverlayOptions,
   putSlice,
@@ -27,7 +28,7 @@ import {
 import type { Segmenter } from '../segmenter.js';
 import type { BoxArgument, PointArgument } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
-import { labelMapOf, type ObjectPrompt, type ObjectResult, predictSlice, typeFor } from './predict-slice.js';
+import { labelMapOf, type ObjectPrompt, type ObjectResult, predictSlice } from './predict-slice.js';
 import { objectsOf, type PromptFile } from './prompt-plan.js';
 import type { PromptSource } from './prompt-source.js';
 import type { WorkItem } from './result-paths.js';
@@ -152,7 +153,7 @@ export class ItemPredictor {
     const truth = item.truth === null ? null : await this.onGrid(item.truth, volume);
     const rough = flags.mask === undefined ? null : await this.onGrid(flags.mask, volume);
     if (this.prompts.file !== null) this.checkSlices(this.prompts.file, volume);
-    const target = emptyMaskLike(volume, typeFor(flags.label ?? largest(truth?.data ?? [1])));
+    const target = emptyMaskLike(volume, labelArray(flags.label ?? largest(truth?.data ?? [1])));
     const reports: ObjectReport[] = [];
     const sheet: { index: number; picture: OverlayOptions }[] = [];
     const indices =

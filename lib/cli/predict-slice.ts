@@ -1,5 +1,5 @@
 import { resizeNearest } from '../dataset/square-pixels.js';
-import type { LabelMap2D, Uint8Image } from '../image/index.js';
+import { type LabelMap2D, labelArray, type Uint8Image } from '../image/index.js';
 import type { Box, Point } from '../prompts.js';
 import type { Segmenter } from '../segmenter.js';
 import { squareMask, squarePicture } from '../task/picture.js';
@@ -87,14 +87,9 @@ export async function predictSlice(
 
 /** The objects' pixels in one map; where objects overlap, the later one wins. */
 export function labelMapOf(results: readonly ObjectResult[], length: number): LabelMap2D['data'] {
-  const map = new (typeFor(Math.max(0, ...results.map(({ value }) => value))))(length);
+  const map = new (labelArray(Math.max(0, ...results.map(({ value }) => value))))(length);
   for (const { mask, value } of results) {
     for (let at = 0; at < length; at++) if (mask[at] !== 0) map[at] = value;
   }
   return map;
-}
-
-/** The smallest type of array for labels up to `most`; writeMask takes each of them. */
-export function typeFor(most: number): typeof Uint16Array {
-  return (most <= 255 ? Uint8Array : most <= 65535 ? Uint16Array : Int32Array) as typeof Uint16Array;
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
 import { type SliceEntry, type SliceIndex, sliceIndexSchema } from './slice-index.js';
-import { parseTensorTable, type U8Entry } from './u8-tensors.js';
+import { parseTensorTable, readRange, type U8Entry } from './u8-tensors.js';
 
 /** The pixels of one slice. */
 export interface StoredSlice {
@@ -164,14 +164,9 @@ function checkEntry(
   }
 }
 
-async function readBytes(handle: FileHandle, { begin, end }: U8Entry): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - begin);
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, done, bytes.length - done, begin + done);
-    if (bytesRead === 0)
-      throw new GmisegError('ERR_DATASET', 'A shard of the store became shorter while it was read.');
-    done += bytesRead;
-  }
+async function readBytes(handle: FileHandle, place: U8Entry): Promise<Uint8Array> {
+  const bytes = await readRange(handle, place);
+  if (bytes === null)
+    throw new GmisegError('ERR_DATASET', 'A shard of the store became shorter while it was read.');
   return bytes;
 }

@@ -1,3 +1,5 @@
+import type { FileHandle } from 'node:fs/promises';
+
 /** Bytes of one named U8 tensor. */
 export interface U8Tensor {
   readonly name: string;
@@ -10,6 +12,24 @@ export interface U8Entry {
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
+}
+
+/** What one read takes at most; Node reads less than 2 GiB at a time. */
+const MOST_READ = 2 ** 30;
+
+/** The bytes of a file from `begin` to `end`; null where it ends before. */
+export async function readRange(
+  handle: FileHandle,
+  { begin, end }: Pick<U8Entry, 'begin' | 'end'>,
+): Promise<Uint8Array | null> {
+  const data = new Uint8Array(end - begin);
+  for (let at = 0; at < data.length; ) {
+    const most = Math.min(MOST_READ, data.length - at);
+    const { bytesRead } = await handle.read(data, at, most, begin + at);
+    if (bytesRead === 0) return null;
+    at += bytesRead;
+  }
+  return data;
 }
 
 /** The head of a safetensors file of U8 tensors; the tensors' bytes follow in the order given. */

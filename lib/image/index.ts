@@ -17,7 +17,7 @@ export {
 } from './intensity.js';
 export { labelsOnGrid, placesDiffer } from './label-grid.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
-export { type LabelVolume, readLabelVolume, toLabelVolume } from './labels.js';
+export { type LabelVolume, labelArray, readLabelVolume, toLabelVolume } from './labels.js';
 export {
   type Orientation,
   orientationOf,

@@ -51,11 +51,16 @@ export function toLabelVolume(volume: Volume): LabelVolume {
         details: { path: name, min, max },
       },
     );
-  const Type = max <= 255 ? Uint8Array : max <= 65535 ? Uint16Array : Int32Array;
+  const Type = labelArray(max);
   if (volume.data instanceof Type) return { ...volume, data: volume.data, frames: 1 };
   const data = new Type(volume.data.length);
   for (let i = 0; i < data.length; i++) data[i] = Math.round(volume.data[i]!);
   return { ...volume, data, frames: 1 };
+}
+
+/** The smallest array of uint8, uint16 and int32 that holds labels up to `most`. */
+export function labelArray(most: number): typeof Uint8Array | typeof Uint16Array | typeof Int32Array {
+  return most <= 255 ? Uint8Array : most <= 65535 ? Uint16Array : Int32Array;
 }
 
 /** Reads a label volume: readVolume, then toLabelVolume. */

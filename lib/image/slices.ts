@@ -1,4 +1,5 @@
 import { GmisegError } from '../errors.js';
+import type { labelArray } from './labels.js';
 import { type Orientation, orientationOf } from './orientation.js';
 import type { Image2D, Mask2D, MaskVolume, PixelArray, Volume, VoxelArray } from './types.js';
 
@@ -124,10 +125,10 @@ export function takeMaskSlice(mask: MaskVolume, axis: Axis, index: number, label
   return { data: out, width, height };
 }
 
-/** An empty mask on a volume's grid, to put slices into. Labels above 255 need `Uint16Array`. */
+/** An empty mask on a volume's grid, to put slices into. Labels above 255 need another `type`; see labelArray. */
 export function emptyMaskLike(
   volume: { readonly shape: readonly [number, number, number] },
-  type: typeof Uint8Array | typeof Uint16Array = Uint8Array,
+  type: ReturnType<typeof labelArray> = Uint8Array,
 ): MaskVolume {
   const [ni, nj, nk] = volume.shape;
   return { data: new type(ni * nj * nk), shape: [ni, nj, nk] };

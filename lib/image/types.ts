@@ -16,7 +16,7 @@ export interface Image2D {
 
 /** A 2-D label map: whole numbers, 0 is background; row-major [height, width]. */
 export interface LabelMap2D {
-  readonly data: Uint8Array | Uint16Array;
+  readonly data: Uint8Array | Uint16Array | Int32Array;
   readonly width: number;
   readonly height: number;
 }

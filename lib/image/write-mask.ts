@@ -4,6 +4,7 @@ import { writeAtomically } from './atomic-write.js';
 import { writeDicomSegmentation } from './dicom-seg.js';
 import { writeItkMask } from './itk-files.js';
 import { labelTableExtension } from './label-names.js';
+import { labelArray } from './labels.js';
 import type { LabelMap2D, Mask2D, MaskVolume, Volume, VoxelArray } from './types.js';
 import { writeVolume } from './write-volume.js';
 
@@ -41,11 +42,9 @@ function labelRange(data: VoxelArray, path: string): number {
   return max;
 }
 
-/** The smallest of uint8, uint16 and int32 that holds the labels. */
 function narrowest(data: VoxelArray, max: number): VoxelArray {
-  if (max <= 255) return data instanceof Uint8Array ? data : Uint8Array.from(data);
-  if (max <= 65535) return data instanceof Uint16Array ? data : Uint16Array.from(data);
-  return data instanceof Int32Array ? data : Int32Array.from(data);
+  const Type = labelArray(max);
+  return data instanceof Type ? data : new Type(data);
 }
 
 function namesOf(labels: WriteMaskOptions['labels']): ReadonlyMap<number, string> {

@@ -1,5 +1,11 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { parseTensorTable, tensorsHead, type U8Entry, type U8Tensor } from '../dataset/u8-tensors.js';
+import {
+  parseTensorTable,
+  readRange,
+  tensorsHead,
+  type U8Entry,
+  type U8Tensor,
+} from '../dataset/u8-tensors.js';
 import { GmisegError } from '../errors.js';
 import { writeAtomically } from '../image/atomic-write.js';
 
@@ -25,8 +31,6 @@ export async function writeContainer(
 
 /** Far beyond what a task has to say, and read at once. */
 const MOST_HEAD = 100e6;
-/** What one read takes at most; Node reads less than 2 GiB at a time. */
-const MOST_READ = 2 ** 30;
 
 /** A task's file, open: its head has been read, its blobs are read when they are asked for. */
 export class TaskContainer implements AsyncDisposable {
@@ -60,7 +64,7 @@ export class TaskContainer implements AsyncDisposable {
     if (place === undefined) return undefined;
     try {
       const { shape, begin, end } = place;
-      return { name, shape, data: await readRange(this.handle, begin, end - begin) };
+      return { name, shape, data: await readWhole(this.handle, begin, end) };
     } catch (cause) {
       throw readError(this.path, cause);
     }
@@ -91,14 +95,9 @@ function readError(path: string, cause: unknown): GmisegError {
     : new GmisegError('ERR_IO', `The task file ${path} cannot be read: ${message}.`, details);
 }
 
-async function readRange(handle: FileHandle, begin: number, length: number): Promise<Uint8Array> {
-  const data = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const most = Math.min(MOST_READ, length - at);
-    const { bytesRead } = await handle.read(data, at, most, begin + at);
-    if (bytesRead === 0) throw new Error('it ends too early');
-    at += bytesRead;
-  }
+async function readWhole(handle: FileHandle, begin: number, end: number): Promise<Uint8Array> {
+  const data = await readRange(handle, { begin, end });
+  if (data === null) throw new Error('it ends too early');
   return data;
 }
 
@@ -107,10 +106,10 @@ async function readTable(
 ): Promise<{ meta: unknown; places: ReadonlyMap<string, U8Entry> }> {
   const { size } = await handle.stat();
   if (size < 8) throw new Error('it is too short');
-  const length = Number(Buffer.from(await readRange(handle, 0, 8)).readBigUInt64LE(0));
+  const length = Number(Buffer.from(await readWhole(handle, 0, 8)).readBigUInt64LE(0));
   const start = 8 + length;
   if (!(length > 0 && length <= MOST_HEAD && start <= size)) throw new Error('it has no safetensors header');
-  const { metadata, entries } = parseTensorTable(await readRange(handle, 8, length), start, size);
+  const { metadata, entries } = parseTensorTable(await readWhole(handle, 8, start), start, size);
   const text = metadata[META];
   if (typeof text !== 'string') throw new Error('it holds no task');
   return { meta: JSON.parse(text), places: entries };

@@ -146,7 +146,6 @@ void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t se
   model.adapter->init(seed);
   // The adapter trains in float32 whatever the frozen weights are held in.
   move(*model.adapter, model.device, at::kFloat);
-  ++model.version;
 }
 
 void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, uint64_t seed) {
@@ -154,7 +153,6 @@ void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, ui
   sam::init_weights(*model.task_encoder, seed + 1);
   // As the adapter: what trains beside a frozen model does so in float32.
   move(*model.task_encoder, model.device, at::kFloat);
-  ++model.version;
 }
 
 namespace {
@@ -216,7 +214,6 @@ void load_adapter(Model& model, const std::string& path) {
   }
   model.adapter = std::move(adapter);
   read_task_encoder(model, file.metadata, file.tensors, path);
-  ++model.version;
 }
 
 namespace {
@@ -327,7 +324,6 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
   if (!options.adapter.empty()) load_adapter(*model, options.adapter);
   model->sam->eval();
   freeze(*model);
-  model->version = 0;  // nobody has seen another one
   progress.report("load", 1);
   return model;
 }

@@ -74,12 +74,7 @@ Batch Episodic::make_batch(int64_t number) const {
   auto [rng, supports, size, tasks, first] = episodes_.batch(number);
   const auto config = model_.sam->config.resized(size);
   const int64_t queries = options_.queries;
-  const double kind = rng.uniform(0, options_.box_share + options_.points_share + options_.both_share);
-  const bool with_box = kind < options_.box_share || kind >= options_.box_share + options_.points_share;
-  const bool with_points = kind >= options_.box_share;
-  const int64_t points = 1 + rng.below(options_.max_points);
-  const bool refine = rng.chance(options_.refine_share);
-  const uint64_t noise_seed = rng.seed();
+  const auto kind = prompt_kind(options_, rng);
 
   std::vector<at::Tensor> support_images, query_images, masks, targets, parts, all_points, boxes,
       support_inside, query_inside;
@@ -98,14 +93,14 @@ Batch Episodic::make_batch(int64_t number) const {
         continue;
       }
       targets.push_back(low_res_target(element.mask, input.frame, config, options_.target));
-      if (refine) continue;
+      if (kind.refine) continue;
       // Who clicks means one object, not all of its kind. Nothing to click at: any place will do, its loss is
       // that of an empty mask.
       const bool empty = !element.mask.any().item<bool>();
       const auto mask = empty ? at::ones_like(element.mask) : random_part(element.mask, rng);
       parts.push_back(low_res_target(empty ? element.mask : mask, input.frame, config, options_.target));
-      if (with_points) all_points.push_back(points_in_mask(mask, points, input.frame, rng));
-      if (with_box) boxes.push_back(box_of_mask(mask, options_.box_offset, input.frame, rng));
+      if (kind.points > 0) all_points.push_back(points_in_mask(mask, kind.points, input.frame, rng));
+      if (kind.box) boxes.push_back(box_of_mask(mask, options_.box_offset, input.frame, rng));
     }
   }
   const auto joined = [](std::vector<at::Tensor> a, const std::vector<at::Tensor>& b) {
@@ -118,12 +113,12 @@ Batch Episodic::make_batch(int64_t number) const {
   if (!whole) batch.inside = joined(std::move(support_inside), query_inside);
   batch.support_masks = at::stack(masks);
   batch.target = at::stack(targets);
-  if (!refine) {
+  if (!kind.refine) {
     batch.part = at::stack(parts);
-    if (with_points) batch.points = at::stack(all_points);
-    if (with_box) batch.boxes = at::stack(boxes);
+    if (kind.points > 0) batch.points = at::stack(all_points);
+    if (kind.box) batch.boxes = at::stack(boxes);
   } else {
-    auto generator = at::detail::createCPUGenerator(noise_seed);
+    auto generator = at::detail::createCPUGenerator(kind.noise_seed);
     batch.error_noise = 1 - at::rand(batch.target.sizes(), generator, at::kFloat);
   }
   return batch;

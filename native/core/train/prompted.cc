@@ -30,13 +30,7 @@ class Prompted : public Objective {
   io::Json tasks() const override { return index_.describe(); }
 
  private:
-  // What is drawn for a whole batch.
-  struct Kind {
-    bool box = false, refine = false;
-    int64_t points = 0;
-    uint64_t noise_seed = 0;
-  };
-  Kind kind_of(int64_t number) const;
+  PromptKind kind_of(int64_t number) const;
   void add_loss(const sam::DecodedMasks& masks, const Batch& batch, Losses& out) const;
 
   model::Model& model_;
@@ -46,17 +40,9 @@ class Prompted : public Objective {
   const SampleIndex index_;
 };
 
-Prompted::Kind Prompted::kind_of(int64_t number) const {
+PromptKind Prompted::kind_of(int64_t number) const {
   runtime::Rng rng(options_.seed, kBatchStream, static_cast<uint64_t>(number));
-  Kind out;
-  const double kind = rng.uniform(0, options_.box_share + options_.points_share + options_.both_share);
-  out.box = kind < options_.box_share || kind >= options_.box_share + options_.points_share;
-  const bool with_points = kind >= options_.box_share;
-  const int64_t points = 1 + rng.below(options_.max_points);
-  out.points = with_points ? points : 0;
-  out.refine = rng.chance(options_.refine_share);
-  out.noise_seed = rng.seed();
-  return out;
+  return prompt_kind(options_, rng);
 }
 
 // In masks that are decoded: all four for a single point, and one more to refine.

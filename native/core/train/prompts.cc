@@ -19,6 +19,17 @@ at::Tensor in_input(const at::Tensor& points, const sam::Frame& frame) {
 
 }  // namespace
 
+PromptKind prompt_kind(const TrainOptions& options, runtime::Rng& rng) {
+  PromptKind out;
+  const double kind = rng.uniform(0, options.box_share + options.points_share + options.both_share);
+  out.box = kind < options.box_share || kind >= options.box_share + options.points_share;
+  const int64_t points = 1 + rng.below(options.max_points);
+  out.points = kind >= options.box_share ? points : 0;
+  out.refine = rng.chance(options.refine_share);
+  out.noise_seed = rng.seed();
+  return out;
+}
+
 at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng) {
   const auto inside = mask.nonzero();  // [n, 2] as (y, x)
   std::vector<int64_t> picks;

@@ -10,6 +10,14 @@
 
 namespace gmiseg::train {
 
+// What prompts a batch has, drawn for all of it; options' shares decide.
+struct PromptKind {
+  bool box = false, refine = false;
+  int64_t points = 0;
+  uint64_t noise_seed = 0;  // of the place of the refining click
+};
+PromptKind prompt_kind(const TrainOptions& options, runtime::Rng& rng);
+
 // Points and boxes from a mask, in the frame of the encoder's input. `mask` is bool [H, W], not empty.
 at::Tensor points_in_mask(const at::Tensor& mask, int64_t count, const sam::Frame& frame, runtime::Rng& rng);
 at::Tensor box_of_mask(const at::Tensor& mask, double offset, const sam::Frame& frame, runtime::Rng& rng);

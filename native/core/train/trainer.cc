@@ -137,10 +137,11 @@ void Trainer::plan() {
   }
   if (options_.memory == 0) return;
   constexpr int64_t kLookedAt = 1024;
-  int64_t heaviest = 0;
-  for (int64_t i = 1; i < std::min(kLookedAt, options_.steps * options_.accumulate); ++i)
-    if (objective_->weight_of(i) > objective_->weight_of(heaviest)) heaviest = i;
-  auto batch = objective_->make_batch(heaviest);
+  std::vector<int64_t> weight_of;
+  for (int64_t i = 0; i < std::min(kLookedAt, options_.steps * options_.accumulate); ++i)
+    weight_of.push_back(objective_->weight_of(i));
+  auto batch =
+      objective_->make_batch(std::max_element(weight_of.begin(), weight_of.end()) - weight_of.begin());
   int64_t inputs = 0;
   batch.each([&](at::Tensor& tensor) {
     tensor = tensor.to(model_.device);

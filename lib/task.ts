@@ -5,7 +5,7 @@ import { observed } from './observed.js';
 import type { PreparedPrompts } from './prompts.js';
 import type { JobOptions } from './segmenter.js';
 import { checkSection, type LabelReport, type TaskReport } from './task/check.js';
-import type { TaskExample } from './task/example.js';
+import { describeWarning, type TaskExample } from './task/example.js';
 import type { Gallery } from './task/gallery.js';
 import { jobOptions, type TaskHost, type Work, workOf } from './task/host.js';
 import { loadImage } from './task/load-input.js';
@@ -44,6 +44,8 @@ export interface TaskInfo {
   readonly window: IntensityWindow | null;
   /** ISO 8601 */
   readonly created: string;
+  /** What a user should know of the examples' files, such as a mask that lies elsewhere in space than its image. */
+  readonly warnings: readonly string[];
   /** What was chosen for each label, and what was tried: mean Dice of examples left out. */
   readonly choices: readonly {
     readonly label: number;
@@ -81,7 +83,7 @@ export class Task implements Disposable {
   }
 
   get info(): TaskInfo {
-    const { settings, state, examples, notes, axes, created } = this.#stored;
+    const { settings, state, examples, notes, axes, warnings, created } = this.#stored;
     return {
       labels: state.labels,
       examples: (examples ?? notes).map(({ name }) => name),
@@ -89,6 +91,7 @@ export class Task implements Disposable {
       axes,
       window: settings.window,
       created,
+      warnings: warnings.map(describeWarning),
       choices: state.sections.flatMap(({ axis, labels }) =>
         labels.map(({ value, fitted, trials }) => ({
           label: value,
@@ -189,7 +192,8 @@ export class Task implements Disposable {
         const known = this.#examples();
         const set = await prepared({ axes: this.#stored.axes, taken: namesOf(known) });
         const added = await completeExamples(work, set, this.#gallery, settings.labels);
-        await this.#rebuild(site, work, [...known, ...added], set.axes);
+        const warnings = [...this.#stored.warnings, ...set.warnings];
+        await this.#rebuild(site, work, [...known, ...added], { axes: set.axes, warnings });
       };
     });
   }
@@ -221,7 +225,10 @@ export class Task implements Disposable {
           'Nothing would be left of the task. Add other examples first, or define a new one.',
         );
       }
-      await this.#rebuild(site, work, kept, this.#stored.axes);
+      const { axes, warnings } = this.#stored;
+      const left = new Set(kept.map(({ source }) => source));
+      const own = warnings.filter(({ source }) => left.has(source));
+      await this.#rebuild(site, work, kept, { axes, warnings: own });
     });
   }
 
@@ -288,7 +295,7 @@ export class Task implements Disposable {
     site: CallSite,
     work: Work,
     all: NonNullable<StoredTask['examples']>,
-    axes: readonly Axis[] | null,
+    about: Pick<StoredTask, 'axes' | 'warnings'>,
   ): Promise<void> {
     const { examples } = sameChannels(all);
     const state = await buildState(work, this.#host, this.#stored.settings, examples, this.#gallery);
@@ -297,7 +304,7 @@ export class Task implements Disposable {
       throw closedAt(site);
     }
     const old = this.#stored.state.sections;
-    this.#stored = { ...this.#stored, state, examples, axes };
+    this.#stored = { ...this.#stored, ...about, state, examples };
     closeSections(old);
     const pictures = new Set<object>(examples.map(({ picture }) => picture));
     this.#gallery.retain((picture) => pictures.has(picture));

@@ -108,6 +108,7 @@ async function runCheck(flags: Flags, context: CommandContext): Promise<void> {
 async function runInfo(_flags: object, context: CommandContext, args: string[]): Promise<void> {
   const [file] = args as [string];
   const { readTaskMeta } = await import('../task/task-file.js');
+  const { describeWarning } = await import('../task/example.js');
   const { describeRecipe } = await import('../task/recipe.js');
   const meta = await readTaskMeta(file);
   const recipeText = (recipe: unknown): string => describeRecipe(recipe as never);
@@ -118,6 +119,7 @@ async function runInfo(_flags: object, context: CommandContext, args: string[]):
     axes: meta.axes,
     window: meta.settings.window as TaskInfo['window'],
     created: meta.created,
+    warnings: meta.warnings.map(describeWarning),
     choices: meta.sections.flatMap(({ axis, labels }) =>
       labels.map(({ value, recipe, trials }) => ({
         label: value,
@@ -131,7 +133,12 @@ async function runInfo(_flags: object, context: CommandContext, args: string[]):
   const adapter = model.adapter === null ? '' : `, ${model.adapter} adapter`;
   context.print(
     { path: file, ...info, model, gmiseg, settings },
-    `${infoText(info)}\nmodel      ${model.variant}, ${model.imageSize} pixels${adapter}, sha256 ${model.sha256 ?? 'unknown (random weights)'}\nby         gmiseg ${gmiseg}`,
+    [
+      infoText(info),
+      ...info.warnings.map((warning) => `note       ${warning}`),
+      `model      ${model.variant}, ${model.imageSize} pixels${adapter}, sha256 ${model.sha256 ?? 'unknown (random weights)'}`,
+      `by         gmiseg ${gmiseg}`,
+    ].join('\n'),
   );
 }
 
@@ -157,8 +164,9 @@ export async function openTask(
   segmenter: Segmenter,
   flags: TaskFlags & { readonly task?: string },
   support: Awaited<ReturnType<typeof readSupport>> | null,
-  { progress, signal }: Pick<CommandContext, 'progress' | 'signal'>,
+  { progress, signal, warn }: Pick<CommandContext, 'progress' | 'signal' | 'warn'>,
 ): Promise<Task> {
+  // Whoever defined a task was told what is odd about its examples.
   if (support === null) return await segmenter.loadTask(flags.task as string, { signal });
   progress.start('define', 100);
   const task = await segmenter.defineTask(support.examples, {
@@ -167,5 +175,6 @@ export async function openTask(
     onProgress: ({ stage, fraction }) => progress.update(Math.round(100 * fraction), stage),
   });
   progress.stop();
+  for (const warning of task.info.warnings) warn(warning);
   return task;
 }

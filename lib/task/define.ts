@@ -35,12 +35,13 @@ export async function defineTask(
       try {
         const all = await completeExamples(work, set, gallery, settings.labels);
         const { examples: ready } = sameChannels(all);
+        const { axes, warnings } = set;
         const state = await buildState(work, host, settings, ready, gallery);
         gallery.settle();
         const created = new Date().toISOString();
         return new Task(
           host,
-          { settings, state, axes: set.axes, examples: ready, notes: [], created },
+          { settings, state, axes, examples: ready, notes: [], warnings, created },
           gallery,
         );
       } catch (error) {

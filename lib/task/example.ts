@@ -42,6 +42,17 @@ export interface PreparedExample {
   readonly digest: string;
 }
 
+/** What a user should know of an example's files. */
+export interface ExampleWarning {
+  /** The name of the image, as in PreparedExample. */
+  readonly source: string;
+  readonly message: string;
+}
+
+export function describeWarning({ source, message }: ExampleWarning): string {
+  return `${source}: ${message}`;
+}
+
 /** Pixels that have this label value. */
 export function pixelsOf({ mask }: Pick<PreparedExample, 'mask'>, value: number): number {
   let count = 0;

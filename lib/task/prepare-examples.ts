@@ -5,18 +5,20 @@ import {
   baseName,
   type IntensityWindow,
   isVolumePath,
+  placesDiffer,
   takeSlice,
   toUint8,
   type Uint8Image,
+  type Volume,
 } from '../image/index.js';
 import { toPath } from '../load-options.js';
 import { type PreparedPrompts, preparePrompts } from '../prompts.js';
 import { invalid, requireKeys } from '../validate.js';
-import type { PreparedExample, TaskExample } from './example.js';
+import type { ExampleWarning, PreparedExample, TaskExample } from './example.js';
 import { isVolume, type LoadedImage, type LoadedMask, loadImage, loadMask } from './load-input.js';
 import { digestOf, type FramedPicture, squareMask, squarePicture } from './picture.js';
 import { axesFor, exampleSlices, type VolumeOptions } from './slices-of-volume.js';
-import { standardGrid, standardLabels, standardView } from './standard-view.js';
+import { labelsLike, standardGrid, standardLabels, standardView } from './standard-view.js';
 
 export interface ExampleSettings {
   readonly window: IntensityWindow | undefined;
@@ -50,6 +52,7 @@ export interface ExampleSet {
   readonly prompted: readonly PromptedExample[];
   /** The axes of slices; null where there is no volume. */
   readonly axes: readonly Axis[] | null;
+  readonly warnings: readonly ExampleWarning[];
 }
 
 const KEYS = ['image', 'mask', 'name', 'group', 'index', 'prompts'];
@@ -135,6 +138,7 @@ async function assemble(
 ): Promise<ExampleSet> {
   const examples: PreparedExample[] = [];
   const prompted: PromptedExample[] = [];
+  const warnings: ExampleWarning[] = [];
   const kinds = await Promise.all(pending.map(({ volume }) => volume()));
   const volumes = kinds.filter(Boolean).length;
   let axes = known;
@@ -158,13 +162,23 @@ async function assemble(
       if (flatAxis(grid.shape) === null) axes = own;
       else flat ??= own;
       examples.push(...slices(origin, image.volume, mask, { ...settings, axes: own, volumes }));
+      for (const message of volumeWarnings(image.volume, mask)) warnings.push({ source: name, message });
     } else if (mask === null) {
       prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
     } else {
       examples.push(pictureExample({ ...origin, index: index ?? null }, image.picture, mask, settings));
     }
   }
-  return { examples, prompted, axes: axes ?? flat };
+  return { examples, prompted, axes: axes ?? flat, warnings };
+}
+
+/** What a user should know of a volume's file and of where its mask lies. */
+function volumeWarnings(volume: Volume, mask: LoadedMask | null): string[] {
+  const warnings = [...(volume.source?.warnings ?? [])];
+  if (mask !== null && 'shape' in mask && placesDiffer(labelsLike(mask, volume), volume)) {
+    warnings.push('image and mask name different places in space; they are matched voxel by voxel');
+  }
+  return warnings;
 }
 
 type Origin = Pick<PreparedExample, 'source' | 'group'>;
@@ -195,7 +209,7 @@ function pictureExample(
 
 function slices(
   origin: Origin,
-  volume: Extract<LoadedImage, { volume: unknown }>['volume'],
+  volume: Volume,
   mask: LoadedMask | null,
   settings: ExampleSettings & { readonly axes: readonly Axis[]; readonly volumes: number },
 ): PreparedExample[] {

@@ -25,21 +25,23 @@ export function standardGrid(volume: Volume): Pick<Volume, 'shape' | 'spacing'> 
   return reorientGrid(volume, STANDARD);
 }
 
-/**
- * A label volume in the standard orientation, voxel for voxel its image's; before, it is turned to its image where an
- * affine of its own says that it lies otherwise.
- */
-export function standardLabels(
-  labels: {
-    readonly data: Uint8Array;
-    readonly shape: readonly [number, number, number];
-    readonly affine?: Volume['affine'];
-  },
-  image: Volume,
-): { readonly data: Uint8Array; readonly shape: readonly [number, number, number] } {
+/** Labels of a volume; an affine of their own may place them in space. */
+interface Labels {
+  readonly data: Uint8Array;
+  readonly shape: readonly [number, number, number];
+  readonly affine?: Volume['affine'];
+}
+
+/** A label volume on its image's grid, turned where an affine of its own says that it lies otherwise. */
+export function labelsLike(labels: Labels, image: Volume): Volume & Labels {
   const { spacing, affine } = image;
-  const stored = { ...labels, frames: 1, spacing, affine: labels.affine ?? affine };
-  const { data, shape } = reorient({ ...labelsOnGrid(stored, image), spacing, affine }, STANDARD);
+  return labelsOnGrid({ ...labels, frames: 1, spacing, affine: labels.affine ?? affine }, image);
+}
+
+/** A label volume in the standard orientation, voxel for voxel its image's. */
+export function standardLabels(labels: Labels, image: Volume): Pick<Labels, 'data' | 'shape'> {
+  const { spacing, affine } = image;
+  const { data, shape } = reorient({ ...labelsLike(labels, image), spacing, affine }, STANDARD);
   return { data, shape };
 }
 

@@ -7,7 +7,7 @@ import type { Axis } from '../image/index.js';
 import { toPath } from '../load-options.js';
 import { packageRoot } from '../package-root.js';
 import { invalid } from '../validate.js';
-import type { PreparedExample } from './example.js';
+import type { ExampleWarning, PreparedExample } from './example.js';
 import { FittedLabel, PASSES, type Part } from './fit.js';
 import type { TaskHost, Work } from './host.js';
 import type { TaskSettings } from './options.js';
@@ -27,6 +27,7 @@ export interface StoredTask {
   /** Null: their pixels are not there. */
   readonly examples: readonly PreparedExample[] | null;
   readonly notes: readonly ExampleNote[];
+  readonly warnings: readonly ExampleWarning[];
   readonly created: string;
 }
 
@@ -91,6 +92,7 @@ function metaOf({ info }: TaskHost, task: StoredTask, withExamples: boolean): Ta
       })),
     })),
     examples: task.examples === null ? [...task.notes] : task.examples.map(noteOf),
+    warnings: [...task.warnings],
     withExamples,
   };
 }
@@ -152,6 +154,7 @@ export async function loadTask(work: Work, path: string): Promise<StoredTask> {
     axes: meta.axes,
     examples,
     notes: meta.examples,
+    warnings: meta.warnings,
     created: meta.created,
   };
 }

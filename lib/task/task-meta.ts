@@ -96,6 +96,8 @@ const schema = z.object({
       sourceHeight: z.int().positive(),
     }),
   ),
+  /** What a user should know of an example's files. */
+  warnings: z.array(z.object({ source: z.string(), message: z.string() })).default([]),
   /** Whether the examples' pixels are in the file. */
   withExamples: z.boolean(),
 });

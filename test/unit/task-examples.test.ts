@@ -6,7 +6,14 @@ import { encode as encodePng } from 'fast-png';
 import t from 'tap';
 import { readVolume, reorient, takeSlice, type Volume, writeVolume } from '../../lib/image/index.js';
 import { groupsOf } from '../../lib/task/cross-predict.js';
-import { binaryMask, canonical, type MaskInput, pixelsOf, type TaskExample } from '../../lib/task/example.js';
+import {
+  binaryMask,
+  canonical,
+  type ExampleWarning,
+  type MaskInput,
+  pixelsOf,
+  type TaskExample,
+} from '../../lib/task/example.js';
 import { type TaskOptions, taskSettings } from '../../lib/task/options.js';
 import { promptsByLabel } from '../../lib/task/place-prompts.js';
 import { type ExampleSettings, NONE_KNOWN, prepareExamples } from '../../lib/task/prepare-examples.js';
@@ -136,6 +143,17 @@ t.test(
     t.same(await digests(silent), expected, 'a file that does not say how it lies');
     t.same(await digests(turned), expected, 'a file of another orientation');
     t.same(await digests(reorient(labels, 'LAS')), expected, 'in memory too');
+
+    const warnings = async (mask: MaskInput): Promise<readonly ExampleWarning[]> =>
+      (await prepare([{ image, mask }], { volume: { minArea: 1 } })).warnings;
+    for (const mask of [plain, turned, { data: corner, shape }]) t.same(await warnings(mask), []);
+    const affineAway = labels.affine.map((value, at) => value + (at === 3 ? 20 : 0));
+    const away: Volume = { ...labels, affine: affineAway };
+    t.match(
+      await warnings(away),
+      [{ source: 'scan', message: /different places in space/ }],
+      'a mask elsewhere in space',
+    );
   },
 );
 

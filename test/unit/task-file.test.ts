@@ -210,7 +210,12 @@ t.test('a file beyond 2 GiB: its head alone is read, and then what is asked for'
 t.test('a save that is stopped leaves nothing behind', async (t) => {
   const folder = t.testdir();
   const session = new FakeSession();
-  const task = { state: { labels: [], channels: 1, sections: [] }, axes: null, examples: [] } as never;
+  const task = {
+    state: { labels: [], channels: 1, sections: [] },
+    axes: null,
+    examples: [],
+    warnings: [],
+  } as never;
   const work = session.work();
   const stop = new Error('stop');
   const host = {

@@ -46,6 +46,26 @@ async function open(t: Test): Promise<Segmenter> {
 
 const ENGINE = { engine: 'threshold', view: 'whole' } as const;
 
+t.test('a mask elsewhere in space: the task says so, and its file remembers', async (t) => {
+  const segmenter = await open(t);
+  const { images, truth } = await files(t, 2);
+  const { data, affine } = await readVolume(truth);
+  const away = join(dirname(truth), 'away.nii');
+  await writeVolume(away, { data, shape }, { affine: affine.map((value, at) => value + (at === 3 ? 9 : 0)) });
+  const pair = images.map((image, at) => ({ image, mask: at === 0 ? truth : away }));
+  const task = await segmenter.defineTask(pair, ENGINE);
+  const warning = ['v1: image and mask name different places in space; they are matched voxel by voxel'];
+  t.same(task.info.warnings, warning);
+  const file = join(dirname(truth), 'away.gmtask');
+  await task.save(file, { withExamples: true });
+  const loaded = await segmenter.loadTask(file);
+  t.same(loaded.info.warnings, warning);
+  await loaded.remove('v1');
+  t.same(loaded.info.warnings, []);
+  await loaded.add(pair.slice(1));
+  t.same(loaded.info.warnings, warning);
+});
+
 t.test('label volumes as examples, results on the source grid', async (t) => {
   const segmenter = await open(t);
   const { images, truth } = await files(t, 3);

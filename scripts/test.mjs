@@ -1,7 +1,8 @@
 // npm test [-- files or tap options]: the quick tests; with --slow those of test/slow.
 // --tap FILE also writes the raw results there.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { filesBelow, ROOT, resolveDependency, say } from './lib/project.mjs';
 
 const QUICK = ['unit', 'parity', 'process', 'e2e'];
@@ -25,10 +26,11 @@ function take(flag, withValue = false) {
 const setup = spawnSync(process.execPath, [join(ROOT, 'scripts/setup.mjs')], { stdio: 'inherit' });
 if (setup.status !== 0) process.exit(setup.status ?? 1);
 
-const named = args.some((arg) => !arg.startsWith('-'));
+const named = args.filter((arg) => /\.test\.ts$/.test(arg)).map((file) => relative(ROOT, file));
 const folders = slow ? ['slow'] : only ? only.split(',') : QUICK;
-const files = named ? [] : folders.flatMap((folder) => filesBelow(join('test', folder), /\.test\.ts$/));
-if (!named && files.length === 0) {
+const files =
+  named.length > 0 ? named : folders.flatMap((folder) => filesBelow(join('test', folder), /\.test\.ts$/));
+if (files.length === 0) {
   say(`there are no tests in ${folders.map((folder) => `test/${folder}`).join(', ')}`);
   process.exit(slow ? 0 : 1);
 }
@@ -38,12 +40,23 @@ const options = [
   ...(process.stdout.isTTY ? [] : ['--reporter=terse']),
   ...(tapFile ? [`--output-file=${tapFile}`] : []),
   ...(slow ? ['--timeout=3600', '--jobs=1'] : []),
+  ...args.filter((arg) => !/\.test\.ts$/.test(arg)),
 ];
 // Without a terminal tap's reporter would repaint its summary line after line, unless it believes in a CI.
 const env = process.stdout.isTTY ? process.env : { CI: 'true', ...process.env };
-const { status } = spawnSync(process.execPath, [tap, 'run', ...options, ...args, ...files], {
-  cwd: ROOT,
-  env,
-  stdio: 'inherit',
-});
-process.exit(status ?? 1);
+
+// In tap's own folder, which git and tap's bookkeeping leave alone. Another run may go on beside this one.
+const compiled = join('.tap', `bundle-${process.pid}`);
+// esbuild is there only after the set-up.
+const { bundleTests } = await import('./lib/bundle-tests.mjs');
+try {
+  const tests = await bundleTests(files, compiled);
+  const { status } = spawnSync(process.execPath, [tap, 'run', ...options, ...tests], {
+    cwd: ROOT,
+    env,
+    stdio: 'inherit',
+  });
+  process.exitCode = status ?? 1;
+} finally {
+  rmSync(join(ROOT, compiled), { recursive: true, force: true });
+}

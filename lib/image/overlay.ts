@@ -1,9 +1,9 @@
-import sharp from 'sharp';
 import { GmisegError } from '../errors.js';
 import { writeAtomically } from './atomic-write.js';
 import { Canvas, type Colour, fitText, textHeight, textWidth } from './canvas.js';
 import { type IntensityWindow, toUint8 } from './intensity.js';
 import { LABEL_COLOURS } from './label-names.js';
+import { loadSharp } from './load-sharp.js';
 import type { Image2D, LabelMap2D, Mask2D, Volume } from './types.js';
 
 /** A picture for people: an image with its mask, and what it was prompted with. */
@@ -84,7 +84,7 @@ async function drawImage(options: OverlayOptions, panel: Panel): Promise<Canvas>
       for (let c = 0; c < 3; c++) rgb[(y * width + x) * 3 + c] = data[from + (channels === 3 ? c : 0)]!;
     }
   }
-  const resized = await sharp(rgb, { raw: { width, height, channels: 3 } })
+  const resized = await (await loadSharp())(rgb, { raw: { width, height, channels: 3 } })
     .resize(panel.width, panel.height, { fit: 'fill', kernel: 'cubic' })
     .raw()
     .toBuffer();
@@ -276,7 +276,7 @@ export async function writePicture(path: string, picture: Canvas, signal?: Abort
 
 /** A drawn picture as the bytes of a PNG. */
 export async function encodePicture({ data, width, height }: Canvas): Promise<Uint8Array> {
-  return await sharp(data, { raw: { width, height, channels: 3 } })
+  return await (await loadSharp())(data, { raw: { width, height, channels: 3 } })
     .png()
     .toBuffer();
 }

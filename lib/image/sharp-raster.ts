@@ -1,5 +1,5 @@
-import sharp from 'sharp';
 import { GmisegError } from '../errors.js';
+import { loadSharp } from './load-sharp.js';
 import { checkSize, damagedError, type Raster } from './raster.js';
 
 /**
@@ -7,6 +7,7 @@ import { checkSize, damagedError, type Raster } from './raster.js';
  * its coordinates and its mask are those that every viewer shows.
  */
 export async function decodeWithSharp(bytes: Buffer, path: string, format: string): Promise<Raster> {
+  const sharp = await loadSharp();
   try {
     const input = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: false });
     const meta = await input.metadata();

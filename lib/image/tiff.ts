@@ -1,6 +1,5 @@
-import { fromArrayBuffer } from 'geotiff';
-import sharp from 'sharp';
 import { GmisegError } from '../errors.js';
+import { loadSharp } from './load-sharp.js';
 import { checkSize, damagedError, type Raster, type SampleArray } from './raster.js';
 import { checkPieces, readTiffPages, TAG, type TiffPage, tagValue } from './tiff-tags.js';
 
@@ -56,6 +55,7 @@ function invert(data: SampleArray, white: number): void {
  * unchanged. It turns white-is-zero pages round itself.
  */
 async function decodeWithLibtiff(bytes: Buffer, page: TiffPage): Promise<Raster> {
+  const sharp = await loadSharp();
   const input = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels: false, page: page.index });
   const meta = await input.metadata();
   const depth = meta.depth === 'ushort' || meta.depth === 'float' ? meta.depth : 'uchar';
@@ -80,6 +80,7 @@ async function decodeWithLibtiff(bytes: Buffer, page: TiffPage): Promise<Raster>
 
 /** Decodes a page through geotiff, which gives every sample type as stored. */
 async function decodeWithGeotiff(bytes: Buffer, page: TiffPage): Promise<Raster> {
+  const { fromArrayBuffer } = await import('geotiff'); // a tenth of a second, for few files
   const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
   const image = await (await fromArrayBuffer(buffer)).getImage(page.index);
   const data = (await image.readRasters({ interleave: true })) as SampleArray;

@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import { loadSharp } from '../../image/load-sharp.js';
 import { optionalModule } from '../../image/optional-module.js';
 import type { ChartSection } from './content.js';
 
@@ -47,7 +47,7 @@ export async function drawChart({ spec, rows }: ChartSection): Promise<DrawnChar
   try {
     view.logLevel(vega.Error);
     const svg = await view.toSVG();
-    const png = await sharp(Buffer.from(svg), { density: 72 * SCALE })
+    const png = await (await loadSharp())(Buffer.from(svg), { density: 72 * SCALE })
       .png()
       .toBuffer();
     return { svg, png };

@@ -40,6 +40,8 @@ export interface SegmenterInfo {
   readonly lowResSize: number;
   readonly parameters: number;
   readonly trainableParameters: number;
+  /** Trainings that changed the weights since they were loaded: embeddings and tasks of before are refused. */
+  readonly trainings: number;
   readonly device: string;
   readonly dtype: 'float32' | 'bfloat16';
   readonly threads: number;
@@ -104,7 +106,6 @@ export class Segmenter implements AsyncDisposable {
   readonly #host: TaskHost;
   #info: SegmenterInfo;
   #trainings = 0;
-  #generation = 0;
   #closed: Promise<void> | undefined;
 
   private constructor(session: NativeSession) {
@@ -115,9 +116,6 @@ export class Segmenter implements AsyncDisposable {
       session,
       get info() {
         return segmenter.#info;
-      },
-      get generation() {
-        return segmenter.#generation;
       },
       job: (site, options, prepare) => this.#job(site, options, prepare),
     };
@@ -251,7 +249,6 @@ export class Segmenter implements AsyncDisposable {
           cancellation = own;
           const json = trainOptionsJson(dataset, options);
           return async () => {
-            this.#generation++;
             const summary = await runJob(
               () => {
                 const job = this.#session.train(json, control.onReports);

@@ -65,7 +65,8 @@ export interface TaskInfo {
  */
 export class Task implements Disposable {
   readonly #host: TaskHost;
-  readonly #generation: number;
+  /** Trainings before it: what was fitted to earlier weights is worth nothing afterwards. */
+  readonly #trainings: number;
   #stored: StoredTask;
   readonly #gallery: Gallery;
   #closed = false;
@@ -73,7 +74,7 @@ export class Task implements Disposable {
   /** @internal Tasks come from Segmenter.defineTask and Segmenter.loadTask. */
   constructor(host: TaskHost, stored: StoredTask, gallery: Gallery) {
     this.#host = host;
-    this.#generation = host.generation;
+    this.#trainings = host.info.trainings;
     this.#stored = stored;
     this.#gallery = gallery;
   }
@@ -107,18 +108,25 @@ export class Task implements Disposable {
     };
   }
 
-  /** Masks for a picture, or for a volume slice by slice. Volumes in memory must stay as they are meanwhile. */
+  /**
+   * Masks for a picture.
+   * @throws GmisegError ERR_INVALID_ARG, ERR_SHAPE, ERR_BUSY, ERR_CLOSED, ERR_OUT_OF_MEMORY; an abort rejects with the
+   * signal's reason
+   */
   predict(image: Image2D, options?: TaskPredictOptions): Promise<PictureResult>;
+  /**
+   * Masks for a volume, slice by slice. It must stay as it is meanwhile.
+   * @throws as for a picture; ERR_IMAGE_FORMAT where it has several time points or channels
+   */
   predict(volume: Volume, options?: TaskPredictOptions): Promise<VolumeResult>;
-  /** A path may be of either; `kind` tells which it was. */
+  /**
+   * A path may be of either; `kind` of the result tells which it was.
+   * @throws as for a picture; ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT, ERR_IO
+   */
   predict(
     image: string | URL | Image2D | Volume,
     options?: TaskPredictOptions,
   ): Promise<PictureResult | VolumeResult>;
-  /**
-   * @throws GmisegError ERR_INVALID_ARG, ERR_SHAPE, ERR_IMAGE_NOT_FOUND, ERR_IMAGE_FORMAT, ERR_BUSY, ERR_CLOSED,
-   * ERR_OUT_OF_MEMORY; an abort rejects with the signal's reason
-   */
   async predict(
     image: string | URL | Image2D | Volume,
     options: TaskPredictOptions = {},
@@ -174,7 +182,8 @@ export class Task implements Disposable {
   /**
    * More examples: what was left to choose is chosen again, and everything is fitted anew. The task stays as it was
    * if this fails.
-   * @throws GmisegError as defineTask; ERR_INVALID_ARG where the task was loaded without its examples
+   * @throws GmisegError as Segmenter.defineTask, ERR_BUSY and ERR_CLOSED among it; ERR_INVALID_ARG also where the task
+   * was loaded without its examples
    */
   async add(examples: readonly TaskExample[], options: TaskCheckOptions = {}): Promise<void> {
     const site = callSite(this.add);
@@ -200,7 +209,8 @@ export class Task implements Disposable {
 
   /**
    * Takes examples out by name; a volume's name stands for all of its slices.
-   * @throws GmisegError ERR_INVALID_ARG where a name is unknown or nothing would be left
+   * @throws GmisegError ERR_INVALID_ARG where a name is unknown, nothing would be left or the task was loaded without
+   * its examples; ERR_BUSY, ERR_CLOSED, ERR_OUT_OF_MEMORY; an abort rejects with the signal's reason
    */
   async remove(names: string | readonly string[], options: TaskCheckOptions = {}): Promise<void> {
     const site = callSite(this.remove);
@@ -235,7 +245,8 @@ export class Task implements Disposable {
   /**
    * Predicts each example from the others: Dice to expect on new images, examples that do not fit, and whether more
    * of them are likely to help.
-   * @throws GmisegError ERR_INVALID_ARG where the task was loaded without its examples
+   * @throws GmisegError ERR_INVALID_ARG where the task was loaded without its examples; ERR_BUSY, ERR_CLOSED,
+   * ERR_OUT_OF_MEMORY; an abort rejects with the signal's reason
    */
   async check(options: TaskCheckOptions = {}): Promise<TaskReport> {
     const site = callSite(this.check);
@@ -332,7 +343,7 @@ export class Task implements Disposable {
 
   #requireOpen(site: CallSite): void {
     if (this.#closed) throw closedAt(site);
-    if (this.#host.generation !== this.#generation) {
+    if (this.#host.info.trainings !== this.#trainings) {
       throw errorAt(
         site,
         'ERR_INVALID_ARG',

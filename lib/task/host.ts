@@ -18,8 +18,6 @@ import type { FitOptions } from './recipe.js';
 export interface TaskHost {
   readonly session: NativeSession;
   readonly info: SegmenterInfo;
-  /** Counts trainings: what was fitted to earlier weights is worth nothing afterwards. */
-  readonly generation: number;
   /** Queues a job, see Segmenter. */
   job<T>(
     site: CallSite,

@@ -6,6 +6,7 @@ import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
+import { discs } from '../helpers/tasks.js';
 
 const IMAGE = picture();
 const PROMPTS = { points: [{ x: 20, y: 15, label: 1 as const }], box: [5, 5, 40, 30] as const };
@@ -53,12 +54,24 @@ t.test('a training that is refused leaves embeddings and tasks as they were', as
   const embedding = await segmenter.encode(IMAGE);
   await segmenter.train(store, { ...short(join(folder, 'run')), steps: 1 });
   const fresh = await segmenter.encode(IMAGE);
+  const examples = discs(2);
+  const task = await segmenter.defineTask(examples, {
+    engine: 'training-free',
+    location: 0.5,
+    view: 'whole',
+  });
   await t.rejects(segmenter.predict(embedding, PROMPTS), { code: 'ERR_INVALID_ARG', message: /older than/ });
   const refused = async (data: string, run: string): Promise<unknown> =>
     await segmenter.train(data, short(join(folder, run)));
   await t.rejects(refused(store, 'run'), { code: 'ERR_INVALID_ARG' });
   await t.rejects(refused(join(folder, 'nowhere'), 'other'), { code: 'ERR_DATASET' });
   await t.resolves(segmenter.predict(fresh, PROMPTS));
+  await t.resolves(task.predict(examples[0]!.image));
+  await segmenter.train(store, { ...short(join(folder, 'again')), steps: 1 });
+  await t.rejects(task.predict(examples[0]!.image), {
+    code: 'ERR_INVALID_ARG',
+    message: /Define the task again/,
+  });
 });
 
 for (const adapter of [

@@ -101,6 +101,7 @@ std::string SessionImpl::info_json() const {
   json.set("embeddingChannels", config.prompt_embed_dim);
   json.set("parameters", parameters);
   json.set("trainableParameters", trainable);
+  json.set("trainings", model_->version);
   json.set("device", model_->device.str());
   json.set("dtype", model_->dtype == at::kBFloat16 ? "bfloat16" : "float32");
   json.set("threads", static_cast<int64_t>(threads_));

@@ -33,6 +33,7 @@ std::string BaselineSession::info_json() const {
   json.set("embeddingChannels", 1);
   json.set("parameters", parameters);
   json.set("trainableParameters", parameters);
+  json.set("trainings", model_->version);
   json.set("device", model_->device.str());
   json.set("dtype", "float32");
   json.set("threads", static_cast<int64_t>(threads_));

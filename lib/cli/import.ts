@@ -10,7 +10,16 @@ import { parseOrientation } from '../image/orientation.js';
 import { define } from './context.js';
 import { describeImport, describeReport } from './import-report.js';
 import { readLabelFile } from './label-file.js';
-import { axes, decimal, integer, intensityWindow, labelNames, pattern } from './parsers.js';
+import {
+  axes,
+  decimal,
+  integer,
+  intensityWindow,
+  labelNames,
+  pattern,
+  validateEvery,
+  WINDOW_NAMES,
+} from './parsers.js';
 import { duration } from './progress.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
@@ -74,8 +83,8 @@ export function registerImport(program: Command, shell: Shell): void {
     )
     .option(
       '--val-every <n>',
-      'every n-th training subject is for validation; 0 = none',
-      integer('--val-every', 0),
+      'every n-th training subject is for validation: 0 = none, or from 2',
+      validateEvery,
       5,
     )
     .option(
@@ -89,7 +98,7 @@ export function registerImport(program: Command, shell: Shell): void {
     .option('--channel <n|name|all>', 'which image channel of several, by number or name', channel, 0)
     .option(
       '--window <lo,hi|preset>',
-      'grey values that become black and white: LO,HI, a CT preset such as abdomen, percentile, or auto (default): soft tissue for CT, else percentiles of each volume',
+      `grey values that become black and white: LO,HI, percentile, a CT window (${WINDOW_NAMES}), or auto (default): soft tissue for CT in Hounsfield units, else percentiles of each volume`,
       window,
     )
     .option(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { METHODS, type Method } from '../baseline.js';
-import type { LoadOptions } from '../load-options.js';
+import { type LoadOptions, VARIANTS } from '../load-options.js';
 import type { ModelSource } from '../run-folder/model-source.js';
 import type { Segmenter } from '../segmenter.js';
 import type { CommandContext } from './context.js';
@@ -32,7 +32,7 @@ export function addModelOptions(command: Command): Command {
       .option('--model <file|dir>', 'checkpoint (.safetensors, .pth), Hugging Face folder or training run')
       .option(
         '--config <name|file>',
-        'vit_b, vit_l, vit_h, tiny or a config.json (default: told from the checkpoint)',
+        `${VARIANTS.join(', ')} or a config.json (default: told from the checkpoint)`,
       )
       .option(
         '--method <name>',

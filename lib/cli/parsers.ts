@@ -15,6 +15,14 @@ export function integer(flag: string, low: number, high = Number.MAX_SAFE_INTEGE
   };
 }
 
+/** A commander parser for --val-every: with 1 nobody would be left to train on. */
+export function validateEvery(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0 || value === 1)
+    throw new UsageError(`--val-every ${text}: give 0 for none, or a whole number from 2.`);
+  return value;
+}
+
 /** Makes a commander parser for a number in a range, ends included. */
 export function decimal(flag: string, low: number, high = Infinity): (text: string) => number {
   return (text) => {
@@ -109,6 +117,9 @@ export function labelNames(text: string): Map<number, string> {
   return table;
 }
 
+/** Of CT presets, for help. */
+export const WINDOW_NAMES = Object.keys(CT_WINDOWS).join(', ');
+
 /** `-160,240`, a CT preset's name, or `percentile`. */
 export function intensityWindow(text: string): IntensityWindow {
   if (text === 'percentile') return text;
@@ -116,7 +127,7 @@ export function intensityWindow(text: string): IntensityWindow {
   const [low, high, ...rest] = numbers(text);
   if (low === undefined || high === undefined || rest.length > 0 || !(low < high)) {
     throw new UsageError(
-      `--window ${text}: give LO,HI with LO below HI (for example -160,240), percentile, or one of ${Object.keys(CT_WINDOWS).join(', ')}.`,
+      `--window ${text}: give LO,HI with LO below HI (for example -160,240), percentile, or one of ${WINDOW_NAMES}.`,
     );
   }
   return [low, high];

@@ -3,7 +3,15 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { type CommandContext, define } from './context.js';
 import { addCacheOption, addModelOptions, dtype, loadSegmenter } from './model-options.js';
-import { collectBox, collectPoint, decimal, integer, intensityWindow, oneAxis } from './parsers.js';
+import {
+  collectBox,
+  collectPoint,
+  decimal,
+  integer,
+  intensityWindow,
+  oneAxis,
+  WINDOW_NAMES,
+} from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
 import type { ItemReport } from './predict-item.js';
 import { readPrompts } from './prompt-source.js';
@@ -16,8 +24,14 @@ export function registerPredict(program: Command, shell: Shell): void {
     program
       .command('predict')
       .description('segment pictures and volumes from examples, points, boxes or masks')
-      .requiredOption('--image <file|dir>', 'a picture, a volume (NIfTI), or a folder of them')
-      .requiredOption('--out <file|dir>', 'where the masks go: PNG 0/255 for pictures, NIfTI for volumes')
+      .requiredOption(
+        '--image <file|dir>',
+        'a picture, a volume (NIfTI, NRRD, MetaImage, TIFF stack, folder of DICOM files), or a folder of them',
+      )
+      .requiredOption(
+        '--out <file|dir>',
+        'where the masks go: .png for pictures, .nii.gz for volumes; a named file may end in .nrrd, .mha or .dcm',
+      )
       .option(
         '--point <x,y[,0|1]>',
         'a click in pixels, 1 = on the object (default), 0 = off it; repeatable',
@@ -44,7 +58,7 @@ export function registerPredict(program: Command, shell: Shell): void {
       .option('--slice <n>', 'only this slice of a volume, from 0', integer('--slice', 0))
       .option(
         '--window <lo,hi|preset>',
-        'grey values that become black and white (default: percentiles)',
+        `grey values that become black and white: LO,HI, percentile (default), or a CT window: ${WINDOW_NAMES}`,
         intensityWindow,
       )
       .option('--multimask', 'let the model make three masks and keep the one that it trusts most')

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { SPLIT_RULES, type SplitRule } from '../dataset/split.js';
 import type { OverlayOptions } from '../image/index.js';
 import { define } from './context.js';
-import { integer } from './parsers.js';
+import { integer, validateEvery } from './parsers.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
 
@@ -36,8 +36,8 @@ export function registerSynth(program: Command, shell: Shell): void {
     .option('--split <rule>', 'who is for testing: every-third-test, none', split, 'every-third-test')
     .option(
       '--val-every <n>',
-      'every n-th training subject is for validation; 0 = none',
-      integer('--val-every', 0),
+      'every n-th training subject is for validation: 0 = none, or from 2',
+      validateEvery,
       5,
     )
     .option('--preview <file.png>', 'a sheet: a row for each of the first ten tasks, masks outlined')

@@ -5,16 +5,26 @@ import { invalid, requireObject, requireSignal } from './validate.js';
 
 /** An adapter to put on the model before training; replaces the one it has. */
 export interface AdapterOptions {
-  /** `pooled` (the default): one bank of vectors for all blocks; `lora`: matrices of each block's own. */
+  /**
+   * `pooled` (the default): one bank of vectors for all blocks; `lora`: matrices of each block's own; `token-pooled`:
+   * `lora` whose bottleneck is averaged over 2 x 2 tokens, which cannot be merged.
+   */
   readonly kind?: 'pooled' | 'lora' | 'token-pooled';
-  /** Of `lora` and `token-pooled`. */
+  /** Of `lora` and `token-pooled`: 1 to 1024, 4 where left out. */
   readonly rank?: number;
-  /** Of `pooled`. */
+  /**
+   * Of `pooled`: what a block takes of the bank: a vector of its own (`identity`), all of it (`shared`), or what it
+   * learns from the former on (`learned`, the default).
+   */
   readonly gate?: 'identity' | 'shared' | 'learned';
+  /** Factor of what it adds to queries and values; 1 where left out. */
   readonly scale?: number;
 }
 
-/** What a task encoder is made of; one number a scale, finest first, where there are several. */
+/**
+ * What a task encoder is made of; one number for each of three scales, finest first, where there are several. Each number
+ * is from 1 to 4096; docs/training.md has the defaults.
+ */
 export interface TaskEncoderOptions {
   readonly heads?: number;
   /** Tokens that a support set is distilled into. */
@@ -53,8 +63,13 @@ export interface TrainOptions {
   readonly out: string | URL;
   /** Go on from the newest checkpoint in `out`, if there is one. */
   readonly resume?: boolean;
-  /** What trains; `adapter` and `decoder` if there is an adapter, else `all`. */
+  /**
+   * What of a SAM trains. Where left out: `adapter` and `decoder` if there is an adapter, in episodes `task-encoder` too;
+   * without an adapter `all`, which is everything but an adapter, the task encoder in episodes alone. A baseline trains
+   * as a whole.
+   */
   readonly train?: TrainedPart | readonly TrainedPart[];
+  /** Null (the default): no new one. The command line puts a `pooled` one on a checkpoint. */
   readonly adapter?: AdapterOptions | null;
 
   /** Predict queries from support sets of their tasks. Without data sets, all tasks are synthetic. */

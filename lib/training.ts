@@ -17,10 +17,13 @@ export interface StepReport {
   readonly denseLoss?: number;
   readonly denseDice?: number;
   readonly promptDice?: number;
+  /** Norm of the whole gradient, before it was clipped. */
   readonly gradNorm: number;
+  /** The learning rate of this step. */
   readonly lr: number;
   /** The gradient was not finite and the weights stayed as they were. */
   readonly skipped?: boolean;
+  /** Milliseconds; on a GPU until all of it was asked for, which may be before it is done. */
   readonly ms: number;
 }
 
@@ -42,12 +45,18 @@ export interface TrainSummary {
   readonly firstStep: number;
   /** Whether it ended before its last step. */
   readonly stopped: boolean;
+  /** Running mean over the steps of this run; each new one counts 5 %. */
   readonly loss: number;
+  /** Mean Dice of this run's last validation, 0 to 1; null where there was none. */
   readonly valDice: number | null;
+  /** The best one, earlier runs that this one went on with included. */
   readonly bestValDice: number | null;
+  /** Where that was; 0 where there was no validation. */
   readonly bestStep: number;
   readonly trainableParameters: number;
+  /** Of this run, on the clock. */
   readonly seconds: number;
+  /** Of these, how long steps waited for their batches. */
   readonly feedWaitSeconds: number;
   /** What was planned for TrainOptions.memory; null without it. */
   readonly memory: {

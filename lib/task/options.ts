@@ -46,7 +46,8 @@ export interface TaskOptions extends JobOptions {
   readonly view?: 'auto' | View;
   /**
    * Side in pixels of the model's input at which pictures are seen, one of those that the task encoder has been
-   * trained at (`info.taskEncoder.sizes`): a small one for large targets, whose surroundings tell what they are.
+   * trained at (`info.taskEncoder.sizes`) or the model's own: a small one for large targets, whose surroundings tell what
+   * they are. Without a task encoder the model's own alone.
    */
   readonly inputSize?: 'auto' | number;
   /**
@@ -54,22 +55,26 @@ export interface TaskOptions extends JobOptions {
    * what is thin or faint then stands out alike everywhere, and lighting does not count.
    */
   readonly look?: 'auto' | Look;
-  /** Members, each fitted to another subset of the examples; their mean decides, their spread is the uncertainty. */
+  /**
+   * Members, each fitted to another subset of the examples; their mean decides, their spread is the uncertainty. 1 (the
+   * default: one member, all examples) to 64.
+   */
   readonly ensemble?: number;
-  /** Examples of each member; two thirds of them where left out. */
+  /** Examples of each member of an ensemble, 1 to 4096; two thirds of them with 0 (the default). */
   readonly subset?: number;
-  /** Everything once more on mirrored pictures, and the mean of both. Not where left and right differ. */
+  /** Everything once more on mirrored pictures, and the mean of both; false by default. Not where left and right differ. */
   readonly flips?: boolean;
   /**
-   * The label values to segment, each of which some mask must hold; or names by value, of which those count that
-   * occur. All that the masks hold where left out.
+   * The label values to segment, 1 to 255, each of which some mask must hold; or names by value, of which those count
+   * that occur. All that the masks hold, at most 64, where left out.
    */
   readonly labels?: readonly number[] | ReadonlyMap<number, string> | Readonly<Record<number, string>>;
   /** How values of images with more than 8 bits become grey levels, of examples and of new images; see toUint8. */
   readonly window?: IntensityWindow;
   readonly volume?: VolumeOptions;
-  /** Of the ensemble's subsets. */
+  /** Of the ensemble's subsets: 0 (the default) to 2^53 - 1. */
   readonly seed?: number;
+  /** What it throws, the promise rejects with. */
   readonly onProgress?: (progress: TaskProgress) => void;
 }
 

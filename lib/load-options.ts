@@ -34,8 +34,16 @@ export interface ModelConfig {
 export const VARIANTS = ['vit_b', 'vit_l', 'vit_h', 'tiny', 'small'] as const;
 export type Variant = (typeof VARIANTS)[number];
 const NAMES: readonly string[] = [...VARIANTS, ...METHODS];
+/** For messages. */
+const QUOTED = NAMES.map((name) => `'${name}'`).join(', ');
+
+/** Whether a config's text names a variant or a method; else it is a path. */
+export function isConfigName(config: string): boolean {
+  return NAMES.includes(config);
+}
 
 export interface LoadProgress {
+  /** `load`; others may join it. */
   readonly stage: string;
   /** 0 to 1 */
   readonly fraction: number;
@@ -54,12 +62,16 @@ export interface LoadOptions {
   readonly config?: Variant | Method | (string & {}) | URL | ModelConfig | BaselineConfig;
   /** An adapter file of `save` or of a training run, put on the model. */
   readonly adapter?: string | URL;
-  /** Side of the encoder's input in pixels, if another than the model's own: position weights are resized. */
+  /**
+   * Side of the encoder's input in pixels, if another than the model's own: position weights are resized. A multiple of
+   * the model's patch size up to 8192; 0 (the default) = the model's own.
+   */
   readonly imageSize?: number;
   /** `auto` (the default) takes a GPU where LibTorch finds one. */
   readonly device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+  /** Of weights and arithmetic: `float32` (the default), or `bfloat16`, half the memory. A baseline has `float32` alone. */
   readonly dtype?: 'float32' | 'bfloat16';
-  /** LibTorch's threads for one operation; 0 (the default) leaves the choice to it. */
+  /** LibTorch's threads for one operation on the CPU, 1 to 4096; 0 (the default) leaves the choice to it. */
   readonly threads?: number;
   /** Of random weights: 0 (the default) to 2^53 - 1. */
   readonly seed?: number;
@@ -69,7 +81,7 @@ export interface LoadOptions {
    * share it. Nothing is kept where this is left out, nor after a training in this process.
    */
   readonly embeddingCache?: string | URL;
-  /** What that folder may hold, 4 GiB where left out: beyond, what was not asked for the longest goes. */
+  /** Bytes that folder may hold, 4 GiB where left out: beyond, what was not asked for the longest goes. */
   readonly embeddingCacheBytes?: number;
   /** Stops the loading; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -113,7 +125,7 @@ export function checkLoadOptions(options: LoadOptions): void {
   requirePath('checkpoint', checkpoint);
   requirePath('adapter', adapter);
   if (config !== undefined && (typeof config !== 'object' || config === null || Array.isArray(config))) {
-    requirePath('config', config, "'vit_b', 'vit_l', 'vit_h', 'tiny', 'small', a path or an object");
+    requirePath('config', config, `${QUOTED}, a path or an object`);
   }
   if (typeof device !== 'string' || !/^(auto|cpu|cuda(:\d{1,3})?)$/.test(device)) {
     throw invalid('device', "'auto', 'cpu', 'cuda' or 'cuda:N'", device);
@@ -175,7 +187,7 @@ function checkpointPath({ checkpoint, config }: LoadOptions): string {
 /** The name of a variant or of a method, or JSON text; '' to infer it. */
 async function configText(config: LoadOptions['config']): Promise<string> {
   if (config === undefined) return '';
-  if (typeof config === 'string' && NAMES.includes(config)) return config;
+  if (typeof config === 'string' && isConfigName(config)) return config;
   if (typeof config === 'object' && !(config instanceof URL)) return JSON.stringify(config);
   const path = toPath(config);
   let text: string;
@@ -185,7 +197,7 @@ async function configText(config: LoadOptions['config']): Promise<string> {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT';
     throw new GmisegError(
       missing ? 'ERR_CHECKPOINT_NOT_FOUND' : 'ERR_IO',
-      `config must be ${NAMES.map((name) => `'${name}'`).join(', ')}, an object or a readable file, but ` +
+      `config must be ${QUOTED}, an object or a readable file, but ` +
         `${path} ${missing ? 'does not exist' : `cannot be read: ${(cause as Error).message}`}.`,
       { cause, details: { path } },
     );

@@ -16,6 +16,7 @@ import {
 import { native } from './native.js';
 import { observed } from './observed.js';
 import { nativePrompts, type Prompts, preparePrompts } from './prompts.js';
+import { type RunSource, readRunSource, runSource, writeRunSource } from './run-folder/run-files.js';
 import { runJob } from './run-job.js';
 import { defineTask, openTask } from './task/define.js';
 import type { TaskExample } from './task/example.js';
@@ -104,13 +105,15 @@ export class Segmenter implements AsyncDisposable {
   readonly #queue = new JobQueue();
   readonly #running = new Map<Cancellation, Promise<unknown>>();
   readonly #host: TaskHost;
+  readonly #source: RunSource;
   #info: SegmenterInfo;
   #trainings = 0;
   #closed: Promise<void> | undefined;
 
-  private constructor(session: NativeSession) {
+  private constructor(session: NativeSession, options: LoadOptions) {
     this.#session = session;
     this.#info = readInfo(session);
+    this.#source = runSource(options, this.#info.checkpoint?.path ?? null);
     const segmenter = this;
     this.#host = {
       session,
@@ -142,7 +145,7 @@ export class Segmenter implements AsyncDisposable {
         site,
         (late) => late.close(),
       );
-      return new Segmenter(session);
+      return new Segmenter(session, options);
     } finally {
       cancellation.dispose();
     }
@@ -248,8 +251,14 @@ export class Segmenter implements AsyncDisposable {
         this.#job(site, { signal: options?.signal, kind: 'training' }, (own) => {
           cancellation = own;
           const json = trainOptionsJson(dataset, options);
+          const out = toPath(options.out);
+          const { resume = false } = options;
           return async () => {
-            const summary = await runJob(
+            // After a training the weights are no longer those of a file.
+            if (this.#info.trainings === 0 && !(resume && (await readRunSource(out)) !== null)) {
+              await writeRunSource(out, this.#source);
+            }
+            return await runJob(
               () => {
                 const job = this.#session.train(json, control.onReports);
                 control.started(job);
@@ -260,7 +269,6 @@ export class Segmenter implements AsyncDisposable {
             ).finally(() => {
               this.#info = readInfo(this.#session);
             });
-            return summary;
           };
         }),
       (reason) => cancellation?.cancel(reason),

@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { type BaselineConfig, isBaseline, METHODS, type Method } from '../baseline.js';
+import { VARIANTS } from '../load-options.js';
 import { type ModelSource, runBase } from '../run-folder/model-source.js';
-import { readRunConfig, writeRunSource } from '../run-folder/run-files.js';
+import { readRunConfig } from '../run-folder/run-files.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
@@ -54,7 +55,7 @@ export function registerTrain(program: Command, shell: Shell): void {
       .requiredOption('--out <run>', 'the run folder')
       .option('--resume', 'go on with the run in --out, with its own data and settings')
       .option('--checkpoint <file>', 'the model to start from (default: random weights of --config)')
-      .option('--config <name|file>', 'vit_b, vit_l, vit_h, tiny or a config.json')
+      .option('--config <name|file>', `${VARIANTS.join(', ')} or a config.json`)
       .option(
         '--method <name>',
         `a baseline in place of a SAM: ${METHODS.join(', ')} (random weights, or those in --checkpoint)`,
@@ -71,10 +72,10 @@ export function registerTrain(program: Command, shell: Shell): void {
         '--adapter-kind <kind>',
         `${ADAPTER_KINDS.join(', ')} (default: pooled on a checkpoint, none on random weights)`,
       )
-      .option('--rank <n>', 'rank of a lora adapter', integer('--rank', 1))
+      .option('--rank <n>', 'of a lora or token-pooled adapter (default: 4)', integer('--rank', 1))
       .option(
         '--train <parts>',
-        `what trains, separated by commas: ${PARTS.join(', ')} (default: adapter,decoder or all)`,
+        `what trains, separated by commas: ${PARTS.join(', ')} (default: with an adapter adapter,decoder and in episodes task-encoder, else all)`,
       )
       .option('--episodes', 'predict from support sets; without --data, on synthetic tasks alone')
       .option(
@@ -84,8 +85,12 @@ export function registerTrain(program: Command, shell: Shell): void {
       )
       .option('--steps <n>', 'optimiser steps (default: 1000)', integer('--steps', 1))
       .option('--minutes <n>', 'stop after that long, with a checkpoint', decimal('--minutes', 0))
-      .option('--batch <n>', 'images a step (default: 4)', integer('--batch', 1))
-      .option('--lr <rate>', 'learning rate (default: 1e-4)', decimal('--lr', 0))
+      .option(
+        '--batch <n>',
+        'images of a micro-batch, in episodes tasks (default: 4; unet 8, cyclegan 1)',
+        integer('--batch', 1),
+      )
+      .option('--lr <rate>', 'learning rate (default: 1e-4; unet 1e-3, cyclegan 2e-4)', decimal('--lr', 0))
       .addOption(
         new Option(
           '--dtype <type>',
@@ -119,8 +124,6 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const { dtype: _dtype, ...runtime } = flags;
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
-    // The native side only knows the hash of what a new run starts from.
-    if (plan.fresh) await writeRunSource(flags.out, plan.source, flags.seed ?? 0);
     const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
     const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
     const training = segmenter.train(plan.data, options);
@@ -140,8 +143,6 @@ async function tensorBoardLog(run: string): Promise<TrainingLog> {
 }
 
 interface TrainPlan {
-  /** A new run, not one that goes on. */
-  readonly fresh: boolean;
   readonly source: ModelSource;
   readonly data: string[];
   readonly options: TrainOptions;
@@ -175,7 +176,9 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
       throw new UsageError(`--data ${store} is no folder; gmiseg import makes slice stores.`);
     }
   }
-  const source = earlier === null ? freshSource(flags) : await runBase(flags.out);
+  // What is named again wins: the checkpoint may lie elsewhere by now. The trainer knows it by its hash.
+  const source =
+    earlier === null ? freshSource(flags) : { ...(await runBase(flags.out)), ...namedSource(flags) };
   const options: TrainOptions = {
     ...earlierOptions,
     ...given(flags),
@@ -183,7 +186,6 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
     resume: flags.resume === true,
   };
   return {
-    fresh: earlier === null,
     source,
     data,
     options,
@@ -192,13 +194,18 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
 }
 
 function freshSource(flags: TrainFlags): ModelSource {
-  const baseline = baselineOf(flags);
-  const config = flags.config ?? baseline;
-  if (flags.checkpoint === undefined && config === undefined) {
+  const source = namedSource(flags);
+  if (source.checkpoint === undefined && source.config === undefined) {
     throw new UsageError(
       'Name a model to start from with --checkpoint, or with --config tiny (or another) or --method for random weights.',
     );
   }
+  return source;
+}
+
+/** What the flags say of the model to start from. */
+function namedSource(flags: TrainFlags): ModelSource {
+  const config = flags.config ?? baselineOf(flags);
   return {
     ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint }),
     ...(config === undefined ? {} : { config }),

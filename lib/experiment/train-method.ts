@@ -2,7 +2,6 @@ import path from 'node:path';
 import { z } from 'zod';
 import { exists } from '../dataset/layouts/files.js';
 import type { LoadOptions } from '../load-options.js';
-import { writeRunSource } from '../run-folder/run-files.js';
 import { Segmenter } from '../segmenter.js';
 import { trainOptionsJson } from '../train-options.js';
 import { writeFileAtomically } from '../write-file.js';
@@ -69,8 +68,6 @@ export async function ensureTrained(
     // Held in float32 whatever predictions use: small updates need more than bfloat16.
     const segmenter = await Segmenter.load({ ...source, ...context.runtime });
     try {
-      // So that `gmiseg predict --model` takes the folder, as that of any training.
-      await writeRunSource(folder, source, plan.options.seed ?? 0);
       const spent = await minutesSpent(folder);
       const options = withinBudget(trainOptions(plan, data), spent);
       const training = segmenter.train(await storesOf(context, plan, data), {

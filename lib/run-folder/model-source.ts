@@ -55,6 +55,9 @@ export async function runBase(folder: string): Promise<ModelSource> {
       ? { config: config.model as NonNullable<ModelSource['config']>, seed: source.seed }
       : {
           checkpoint: source.checkpoint,
+          ...(source.config === undefined
+            ? {}
+            : { config: source.config as NonNullable<ModelSource['config']> }),
           ...(source.imageSize === undefined ? {} : { imageSize: source.imageSize }),
         };
   return source.adapter === null ? base : { ...base, adapter: source.adapter };

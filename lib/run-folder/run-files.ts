@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { GmisegError } from '../errors.js';
-import type { LoadOptions } from '../load-options.js';
+import { isConfigName, type LoadOptions, toPath } from '../load-options.js';
 import { writeFileAtomically } from '../write-file.js';
 
 /** The file of a run folder that says what the run's model was loaded from. */
@@ -12,6 +12,8 @@ const sourceSchema = z.object({
   /** Absolute path; null where the run started from random weights. */
   checkpoint: z.string().nullable(),
   adapter: z.string().nullable(),
+  /** What says the model's shape where the checkpoint does not: a name, an absolute path or the sizes themselves. */
+  config: z.union([z.string(), z.looseObject({})]).optional(),
   /** Side of the model's input, if another than the checkpoint's. */
   imageSize: z.int().min(1).optional(),
   seed: z.int().min(0),
@@ -28,20 +30,25 @@ const configSchema = z.looseObject({
 /** What the trainer wrote about a run. */
 export type RunConfig = z.infer<typeof configSchema>;
 
-/** Notes beside a run what its model was loaded from. */
-export async function writeRunSource(
-  folder: string,
-  { checkpoint, adapter, imageSize }: Pick<LoadOptions, 'checkpoint' | 'adapter' | 'imageSize'>,
-  seed: number,
-): Promise<void> {
-  const absolute = (file: string | URL | undefined): string | null =>
-    file === undefined ? null : path.resolve(String(file));
-  const source: RunSource = {
-    checkpoint: absolute(checkpoint),
-    adapter: absolute(adapter),
+/** What to note of a model that these options loaded from `checkpoint`; null for random weights. */
+export function runSource(
+  { config, adapter, imageSize, seed = 0 }: LoadOptions,
+  checkpoint: string | null,
+): RunSource {
+  const isPath = (typeof config === 'string' && !isConfigName(config)) || config instanceof URL;
+  return {
+    checkpoint: checkpoint === null ? null : path.resolve(checkpoint),
+    adapter: adapter === undefined ? null : path.resolve(toPath(adapter)),
+    ...(config === undefined
+      ? {}
+      : { config: isPath ? path.resolve(toPath(config)) : (config as string | Record<string, unknown>) }),
     ...(imageSize === undefined ? {} : { imageSize }),
     seed,
   };
+}
+
+/** Notes beside a run what its model was loaded from. */
+export async function writeRunSource(folder: string, source: RunSource): Promise<void> {
   await writeFileAtomically(path.join(folder, RUN_SOURCE), `${JSON.stringify(source, null, 2)}\n`);
 }
 

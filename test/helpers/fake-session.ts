@@ -59,7 +59,13 @@ export class FakeSession {
   host(): TaskHost {
     return {
       session: this as unknown as NativeSession,
-      info: { variant: 'custom', imageSize: 64, lowResSize: 16, taskEncoder: null, trainings: 0 } as SegmenterInfo,
+      info: {
+        variant: 'custom',
+        imageSize: 64,
+        lowResSize: 16,
+        taskEncoder: null,
+        trainings: 0,
+      } as SegmenterInfo,
       job: async (_site, _options, prepare) => {
         const cancellation = new Cancellation();
         return await prepare(cancellation)(cancellation);

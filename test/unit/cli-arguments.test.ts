@@ -22,7 +22,7 @@ import { planResults } from '../../lib/cli/result-paths.js';
 import { processShell } from '../../lib/cli/shell.js';
 import { baseName } from '../../lib/image/base-name.js';
 import { runBase } from '../../lib/run-folder/model-source.js';
-import { readRunSource, writeRunSource } from '../../lib/run-folder/run-files.js';
+import { readRunSource, runSource, writeRunSource } from '../../lib/run-folder/run-files.js';
 import { gmiseg } from '../helpers/cli.js';
 import { pairOf, put } from '../helpers/layout-files.js';
 import { niftiBytes } from '../helpers/tiny-dataset.js';
@@ -222,15 +222,22 @@ t.test('--model: a file, a Hugging Face folder, a run of all weights, a run of a
     message: /--adapter/,
   });
   await t.rejects(resolveModel({ model: at('none') }), { code: 'ERR_CHECKPOINT_NOT_FOUND' });
-  await writeRunSource(at('adapter'), {}, 5);
+  await writeRunSource(at('adapter'), runSource({ seed: 5 }, null));
   t.same(await readRunSource(at('adapter')), { checkpoint: null, adapter: null, seed: 5 });
   const adapter = at('adapter/adapter.safetensors');
   t.same(await resolveModel({ model: at('adapter') }), { config: { embed_dim: 64 }, seed: 5, adapter });
-  await writeRunSource(at('adapter'), { checkpoint: at('model.pth') }, 0);
+  await writeRunSource(at('adapter'), runSource({}, at('model.pth')));
   t.same(await resolveModel({ model: at('adapter') }), { checkpoint: at('model.pth'), adapter });
   t.same(await runBase(at('adapter')), { checkpoint: at('model.pth') });
-  await writeRunSource(at('adapter'), { checkpoint: at('model.pth'), imageSize: 128 }, 0);
-  t.same(await runBase(at('adapter')), { checkpoint: at('model.pth'), imageSize: 128 });
+  const shaped = { config: 'sizes.json', imageSize: 128 };
+  await writeRunSource(at('adapter'), runSource(shaped, at('model.pth')));
+  t.same(await runBase(at('adapter')), {
+    checkpoint: at('model.pth'),
+    config: path.resolve('sizes.json'),
+    imageSize: 128,
+  });
+  await writeRunSource(at('adapter'), runSource({ config: 'vit_b' }, at('model.pth')));
+  t.same(await runBase(at('adapter')), { checkpoint: at('model.pth'), config: 'vit_b' });
   await writeFile(at('adapter/source.json'), '{"checkpoint": 3}');
   await t.rejects(runBase(at('adapter')), { code: 'ERR_CHECKPOINT_FORMAT' });
 });

@@ -93,6 +93,7 @@ async function made(entry, file, work) {
     if (existsSync(join(entry, file))) return;
     await withScratch(entry, async (scratch) => {
       await work(scratch);
+      rmSync(entry, { recursive: true, force: true });
       renameSync(scratch, entry);
     });
   });

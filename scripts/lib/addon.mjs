@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { minorOf, PINNED_VERSION } from '../libtorch/config.mjs';
+import { inspectLibTorch } from '../libtorch/inspect.mjs';
 import { run, runInherited, tail } from './exec.mjs';
 import { filesBelow, hashOf, ROOT, resolveDependency, say } from './project.mjs';
 
@@ -34,6 +35,7 @@ export function staleAddon(tool) {
   const { LIBTORCH, GMISEG_LIBTORCH, GMISEG_TORCH_VERSION } = process.env;
   if (!existsSync(join(choice.path, 'lib', 'libtorch_cpu.so')))
     return `its LibTorch, ${choice.path}, is gone`;
+  if (!sameVersion(choice)) return `its LibTorch, ${choice.path}, was replaced`;
   if (LIBTORCH && resolve(LIBTORCH) !== choice.path) return 'LIBTORCH names another folder';
   if (GMISEG_LIBTORCH && GMISEG_LIBTORCH !== choice.flavour)
     return 'GMISEG_LIBTORCH asks for another flavour';
@@ -41,6 +43,15 @@ export function staleAddon(tool) {
     return `it was built with LibTorch ${choice.version}`;
   }
   return stamp.key === sourceKey(tool) ? undefined : 'its sources or the compiler changed';
+}
+
+/** @param {import('../libtorch/config.mjs').LibTorch} choice */
+function sameVersion({ path, version }) {
+  try {
+    return inspectLibTorch(path).version === version;
+  } catch {
+    return false;
+  }
 }
 
 /** @param {string} file */
@@ -126,7 +137,9 @@ async function loadOnce(path) {
 function jobs() {
   const asked = Number(process.env.GMISEG_JOBS);
   if (asked >= 1) return String(Math.floor(asked));
-  return String(Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2e9))));
+  // Of the container, where there is one.
+  const memory = Math.min(totalmem(), process.constrainedMemory?.() || Number.POSITIVE_INFINITY);
+  return String(Math.max(1, Math.min(availableParallelism(), Math.floor(memory / 2e9))));
 }
 
 /**

@@ -24,7 +24,14 @@ export function cacheRoot(env) {
  */
 export async function withLock(entry, log, work) {
   mkdirSync(resolve(entry, '..'), { recursive: true });
-  const options = { realpath: false, stale: 20_000, update: 5_000 };
+  const options = {
+    realpath: false,
+    stale: 20_000,
+    update: 5_000,
+    // A machine that slept may have lost the lock. The default throws from a timer; what is made here is renamed
+    // into place whole, so the worst is work done twice.
+    onCompromised: () => log(`lost ${entry}.lock: did this machine sleep?`),
+  };
   /** @type {() => Promise<void>} */
   let release;
   try {
@@ -41,7 +48,7 @@ export async function withLock(entry, log, work) {
   try {
     return await work();
   } finally {
-    await release();
+    await release().catch(() => {}); // lost, and said so
   }
 }
 

@@ -1,7 +1,7 @@
 // Finds LibTorch (fetching it where it must) and prints what was chosen.
 //   node scripts/libtorch/main.mjs [--print | --print-version | --json] [--allow-archive]
 import { parseArgs } from 'node:util';
-import { LibTorchNotFoundError, resolveLibTorch } from './resolve.mjs';
+import { resolveLibTorch } from './resolve.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -18,7 +18,6 @@ try {
   else if (values.json) console.log(JSON.stringify(found));
   else console.log(`LibTorch ${found.version} (${found.flavour}) from ${found.source}: ${found.path}`);
 } catch (error) {
-  if (!(error instanceof LibTorchNotFoundError)) throw error;
-  console.error(error.message);
+  console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }

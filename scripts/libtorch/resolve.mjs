@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fromArchive } from './archive.mjs';
 import { cacheRoot, freeBytes, withLock, withScratch } from './cache.mjs';
@@ -18,6 +18,15 @@ import { findPythons, findPythonTorch } from './python.mjs';
  * @property {boolean} [allowArchive] as `GMISEG_LIBTORCH_ARCHIVE=1`
  * @property {(folder: string) => number} [freeBytes]
  * @property {(path: string) => boolean} [exists] asked about the files of an NVIDIA driver
+ *
+ * @typedef {object} Search one search, with what it has tried
+ * @property {ResolveOptions} options
+ * @property {NodeJS.ProcessEnv} env
+ * @property {(message: string) => void} log
+ * @property {string} version wanted
+ * @property {import('./config.mjs').Flavour} flavour wanted
+ * @property {boolean} asked whether the user named the flavour
+ * @property {(source: string, error: unknown) => void} failed notes an attempt
  */
 
 /** No source had a usable LibTorch; the message lists them all and the ways out. */
@@ -34,7 +43,8 @@ export class LibTorchNotFoundError extends Error {
         `No usable LibTorch ${minorOf(version)} (${flavour}) was found. Tried:`,
         ...tried,
         'Do one of these, then repeat the command:',
-        `  python3 -m pip install torch==${version}       (in the Python that is first on the PATH)`,
+        '  apt-get install python3-pip                (LibTorch is then fetched by itself)',
+        `  python3 -m pip install torch==${version}       (in a virtual environment that is first on the PATH)`,
         '  export LIBTORCH=/path/to/libtorch          (a folder with include/ and lib/)',
         '  export GMISEG_LIBTORCH_ARCHIVE=1           (the official archive; its checksum is not published)',
       ].join('\n'),
@@ -58,21 +68,48 @@ export async function resolveLibTorch(options = {}) {
   const { flavour, asked } = chooseFlavour(env, options.exists);
   /** @type {Attempt[]} */
   const attempts = [];
-  const failed = (/** @type {string} */ source, /** @type {unknown} */ error) => {
-    attempts.push({ source, reason: error instanceof Error ? error.message : String(error) });
+  /** @type {Search} */
+  const search = {
+    options,
+    env,
+    log,
+    version,
+    flavour,
+    asked,
+    failed: (source, error) => {
+      attempts.push({ source, reason: error instanceof Error ? error.message : String(error) });
+    },
   };
+  // Whoever sets LIBTORCH means it: falling through to another one would hide the mistake.
+  const found =
+    fromVariable(search) ??
+    (env.LIBTORCH ? undefined : ((await fromPythons(search)) ?? (await fromCache(search))));
+  if (found === undefined) throw new LibTorchNotFoundError(version, flavour, attempts);
+  return found;
+}
 
-  if (env.LIBTORCH) {
-    // Whoever names a folder means it: falling through to another one would hide the mistake.
-    try {
-      return { ...requireMinor(inspectLibTorch(env.LIBTORCH), version), source: 'LIBTORCH' };
-    } catch (error) {
-      failed('LIBTORCH', error);
-      throw new LibTorchNotFoundError(version, flavour, attempts);
-    }
+/**
+ * @param {Search} search
+ * @returns {Resolved | undefined}
+ */
+function fromVariable({ env, version, failed }) {
+  if (!env.LIBTORCH) {
+    failed('LIBTORCH', 'not set');
+    return undefined;
   }
-  failed('LIBTORCH', 'not set');
+  try {
+    return { ...requireMinor(inspectLibTorch(env.LIBTORCH), version), source: 'LIBTORCH' };
+  } catch (error) {
+    failed('LIBTORCH', error);
+    return undefined;
+  }
+}
 
+/**
+ * @param {Search} search
+ * @returns {Promise<Resolved | undefined>}
+ */
+async function fromPythons({ env, log, version, flavour, asked, failed }) {
   const pythons = findPythons(env);
   if (pythons.length === 0) failed('python torch', 'no python3 on the PATH');
   for (const python of pythons) {
@@ -93,7 +130,17 @@ export async function resolveLibTorch(options = {}) {
       failed('python torch', error);
     }
   }
+  return undefined;
+}
 
+/**
+ * What is in the cache, or what is fetched into it.
+ *
+ * @param {Search} search
+ * @returns {Promise<Resolved | undefined>}
+ */
+async function fromCache(search) {
+  const { env, log, version, flavour, failed } = search;
   const entry = join(cacheRoot(env), `libtorch-${version}-${flavour}`);
   const tree = join(entry, 'torch');
   const cached = () => ({
@@ -105,7 +152,13 @@ export async function resolveLibTorch(options = {}) {
   } catch (error) {
     failed('cache', error);
   }
-
+  try {
+    mkdirSync(dirname(entry), { recursive: true });
+    accessSync(dirname(entry), constants.W_OK);
+  } catch (error) {
+    failed('cache', `${error instanceof Error ? error.message : error}; set GMISEG_CACHE to another folder`);
+    return undefined;
+  }
   return withLock(entry, log, async () => {
     // Another process may have filled it while this one waited for the lock.
     if (existsSync(tree)) {
@@ -115,32 +168,42 @@ export async function resolveLibTorch(options = {}) {
         log(`${entry} is damaged and will be replaced`);
       }
     }
-    const free = (options.freeBytes ?? freeBytes)(dirname(entry));
-    if (free < SIZES[flavour].needed) {
-      failed(
-        'download',
-        `${gigabytes(SIZES[flavour].needed)} are needed, ${gigabytes(free)} are free in ${dirname(entry)}`,
-      );
-      throw new LibTorchNotFoundError(version, flavour, attempts);
-    }
-    for (const [source, fetchTree] of fetchers(options, env)) {
-      try {
-        return await withScratch(entry, async (scratch) => {
-          log(announcement(source, version, flavour, env, entry));
-          const site = await fetchTree({ version, flavour, env, scratch, log });
-          const found = requireMinor(inspectLibTorch(join(site, 'torch')), version);
-          if (found.flavour !== flavour) throw new Error(`it is a ${found.flavour} build, not ${flavour}`);
-          rmSync(entry, { recursive: true, force: true });
-          renameSync(site, entry);
-          return { ...found, path: tree, source };
-        });
-      } catch (error) {
-        failed(source, error);
-      }
-    }
-    if (!archiveAllowed(options, env)) failed('archive', 'not asked for (GMISEG_LIBTORCH_ARCHIVE=1)');
-    throw new LibTorchNotFoundError(version, flavour, attempts);
+    return await download(search, entry, tree);
   });
+}
+
+/**
+ * @param {Search} search
+ * @param {string} entry of the cache, whose lock is held
+ * @param {string} tree LibTorch's folder in it
+ * @returns {Promise<Resolved | undefined>}
+ */
+async function download({ options, env, log, version, flavour, failed }, entry, tree) {
+  const free = (options.freeBytes ?? freeBytes)(dirname(entry));
+  if (free < SIZES[flavour].needed) {
+    failed(
+      'download',
+      `${gigabytes(SIZES[flavour].needed)} are needed, ${gigabytes(free)} are free in ${dirname(entry)}`,
+    );
+    return undefined;
+  }
+  for (const [source, fetchTree] of fetchers(options, env)) {
+    try {
+      return await withScratch(entry, async (scratch) => {
+        log(announcement(source, version, flavour, env, entry));
+        const site = await fetchTree({ version, flavour, env, scratch, log });
+        const found = requireMinor(inspectLibTorch(join(site, 'torch')), version);
+        if (found.flavour !== flavour) throw new Error(`it is a ${found.flavour} build, not ${flavour}`);
+        rmSync(entry, { recursive: true, force: true });
+        renameSync(site, entry);
+        return { ...found, path: tree, source };
+      });
+    } catch (error) {
+      failed(source, error);
+    }
+  }
+  if (!archiveAllowed(options, env)) failed('archive', 'not asked for (GMISEG_LIBTORCH_ARCHIVE=1)');
+  return undefined;
 }
 
 /**

@@ -161,12 +161,22 @@ t.test('nothing anywhere', async (t) => {
   t.match(message, /pip: no python3 on the PATH/);
   t.match(message, /archive: not asked for/);
   for (const remedy of [
+    'apt-get install python3-pip',
     'pip install torch==2.13.0',
     'export LIBTORCH=',
     'export GMISEG_LIBTORCH_ARCHIVE=1',
   ]) {
     t.ok(message.includes(remedy), remedy);
   }
+});
+
+t.test('a cache that cannot be made is told, with what was tried before', async (t) => {
+  const folder = t.testdir({ file: '' });
+  const { message, attempts } = await failure(
+    bareEnv(folder, { GMISEG_CACHE: join(folder, 'file', 'cache') }),
+  );
+  t.match(message, /cache: .*ENOTDIR.*; set GMISEG_CACHE to another folder/);
+  t.equal(attempts[0]?.source, 'LIBTORCH');
 });
 
 t.test('a full disk is told before anything is downloaded', async (t) => {

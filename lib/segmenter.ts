@@ -31,27 +31,35 @@ import { invalid, mismatch, requireBoolean, requireKeys, requireOneOf, requireSi
 export interface SegmenterInfo {
   /** `sam`, or a baseline's, which knows tasks by example alone. */
   readonly method: 'sam' | Method;
-  /** 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small' or 'custom'; of a baseline its method */
+  /** 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small' or 'custom'; of a baseline its method, of a CycleGAN its variant too */
   readonly variant: string;
   /** Side of the encoder's input, in pixels. */
   readonly imageSize: number;
-  /** Side of the embedding. */
+  /** Side of the embedding, in cells. */
   readonly gridSize: number;
-  /** Side of the low-resolution logits. */
+  /** Side of the low-resolution logits, in cells. */
   readonly lowResSize: number;
+  /** Weights of the SAM alone: adapter and task encoder do not count. Of a baseline all. */
   readonly parameters: number;
+  /** Weights of the SAM that a training has chosen, and those of the adapter. Of a baseline all. */
   readonly trainableParameters: number;
   /** Trainings that changed the weights since they were loaded: embeddings and tasks of before are refused. */
   readonly trainings: number;
+  /** `cpu` or `cuda:N`. */
   readonly device: string;
+  /** Of weights and arithmetic. */
   readonly dtype: 'float32' | 'bfloat16';
+  /** As LoadOptions.threads; 0 = LibTorch's own choice. */
   readonly threads: number;
+  /** How pixels are prepared: it follows the checkpoint; `min-max` is that of baselines. */
   readonly preprocessing: 'sam' | 'medsam' | 'centred' | 'min-max';
   /** Null for random weights. */
   readonly checkpoint: { readonly path: string; readonly sha256: string; readonly format: string } | null;
+  /** Kind, sizes and number of weights (`parameters`) of the adapter; null without one. */
   readonly adapter: { readonly kind: string; readonly [key: string]: unknown } | null;
   /** What defines tasks best; null for a model without one, such as SAM itself. */
   readonly taskEncoder: Readonly<{ sizes?: readonly number[] } & Record<string, unknown>> | null;
+  /** What the model is made of, with the keys of a config.json. */
   readonly config: ModelConfig | BaselineConfig;
 }
 
@@ -70,7 +78,9 @@ export interface EncodeOptions extends JobOptions {
 export interface PredictOptions extends EncodeOptions {
   /** Three masks for each object instead of one, for prompts that may mean a part or the whole. */
   readonly multimask?: boolean;
+  /** `logits` too: four bytes a pixel and mask. */
   readonly returnLogits?: boolean;
+  /** `lowRes` too, for the next prompt's `mask`. */
   readonly returnLowRes?: boolean;
 }
 
@@ -127,7 +137,8 @@ export class Segmenter implements AsyncDisposable {
   /**
    * Loads a model. Without options: the package's own.
    * @throws GmisegError ERR_INVALID_ARG; ERR_CHECKPOINT_NOT_FOUND, ERR_CHECKPOINT_FORMAT, ERR_CHECKPOINT_MISMATCH;
-   * ERR_DEVICE_UNAVAILABLE; ERR_OUT_OF_MEMORY; ERR_BINDING_NOT_FOUND, ERR_BINDING_INCOMPATIBLE
+   * ERR_DEVICE_UNAVAILABLE; ERR_OUT_OF_MEMORY; ERR_IO; ERR_BINDING_NOT_FOUND, ERR_BINDING_INCOMPATIBLE; an abort rejects
+   * with the signal's reason
    */
   static async load(options: LoadOptions = {}): Promise<Segmenter> {
     const site = callSite(Segmenter.load);
@@ -242,6 +253,14 @@ export class Segmenter implements AsyncDisposable {
    * Trains in place on slice stores, as `gmiseg import` and `synth` write them. It starts with this call; the
    * Training is its stream of reports and the promise of its summary. Meanwhile other jobs fail with ERR_BUSY
    * unless they say `queue`.
+   *
+   * Where `options.train` is left out, adapter and mask decoder train if there is an adapter (of the model, or by
+   * `options.adapter`), in episodes the task encoder too; without one all weights do. The command line differs: there a
+   * checkpoint gets a pooled adapter.
+   * @throws through the Training, never from the call: GmisegError ERR_INVALID_ARG; ERR_DATASET; ERR_BUSY (a training
+   * runs, or another one writes to `out`); ERR_CHECKPOINT_MISMATCH where a run to go on with was another model's or had
+   * other options, ERR_CHECKPOINT_FORMAT; ERR_NON_FINITE_LOSS; ERR_OUT_OF_MEMORY; ERR_IO; ERR_CLOSED; ERR_ABORTED where
+   * it was stopped before it began; the signal's reason
    */
   train(dataset: string | URL | readonly (string | URL)[], options: TrainOptions): Training {
     const site = callSite(this.train);

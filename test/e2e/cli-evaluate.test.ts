@@ -7,7 +7,7 @@ import t from 'tap';
 import { evaluate } from '../../lib/evaluate.js';
 import type { Summary } from '../../lib/evaluation/summary.js';
 import { readVolume, writeMask } from '../../lib/image/index.js';
-import { gmiseg, gmisegProcess } from '../helpers/cli.js';
+import { gmiseg } from '../helpers/cli.js';
 import { fill, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
 
 const SHAPE: Shape3 = [14, 12, 6];
@@ -250,6 +250,6 @@ t.test('a wrong command line: status 2', async (t) => {
   ] as const)
     t.match(await gmiseg([...args, ...more]), { code: 2, stdout: '', stderr: message }, more.join(' '));
   t.match(await gmiseg(['evaluate', '--pred', root]), { code: 2, stderr: /--truth/ });
-  const help = await gmisegProcess(['evaluate', '--help']);
+  const help = await gmiseg(['evaluate', '--help']);
   t.match(help, { code: 0, stdout: /Example:\n {2}gmiseg evaluate --pred/ });
 });

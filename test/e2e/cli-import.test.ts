@@ -130,7 +130,7 @@ t.test('import: a report for people and one for machines', async (t) => {
 t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {
   const root = t.testdir();
   const source = path.join(root, 'many');
-  await writeNnunet(source, { patients: 60, shape: [64, 64, 24] });
+  await writeNnunet(source, { patients: 10, shape: [96, 96, 24] });
   const child = spawn(process.execPath, [
     ...[
       MAIN,
@@ -165,7 +165,7 @@ t.test('import with reading threads: the same store as without', async (t) => {
   const source = path.join(root, 'data');
   await writeNnunet(source, { patients: 5 });
   const stores: string[][] = [];
-  for (const workers of ['0', '3']) {
+  for (const workers of ['0', '2']) {
     const out = path.join(root, `store-${workers}`);
     const args = ['import', '--layout', 'nnunet', '--in', source, '--out', out, '--workers', workers];
     const result = await gmisegProcess([...args, '--policy', 'all', '--json']);
@@ -181,12 +181,12 @@ t.test('import with reading threads: the same store as without', async (t) => {
   // A fault in a thread arrives as the same typed error.
   await writeFile(path.join(source, 'labelsTr/patient004_frame01.nii.gz'), 'no volume');
   const args = ['import', '--layout', 'nnunet', '--in', source, '--out', path.join(root, 'broken')];
-  const broken = await gmisegProcess([...args, '--workers', '3', '--json']);
+  const broken = await gmisegProcess([...args, '--workers', '2', '--json']);
   t.equal(broken.code, 1);
   t.match(JSON.parse(broken.stderr), {
     error: { code: 'ERR_IMAGE_FORMAT', message: /patient004_frame01/, details: { format: 'unknown' } },
   });
-  t.same((await readdir(root)).sort(), ['data', 'store-0', 'store-3']);
+  t.same((await readdir(root)).sort(), ['data', 'store-0', 'store-2']);
 });
 
 t.test('demo: too few subjects are refused before a model is loaded', async (t) => {

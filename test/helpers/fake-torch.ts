@@ -130,9 +130,10 @@ export function writeTorchWheel(
 }
 
 /** The interpreter itself, not a shim that picks one. */
-export const realPython = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], {
-  encoding: 'utf8',
-}).trim();
+export function realPython(): string {
+  const code = 'import sys; print(sys.executable)';
+  return execFileSync('python3', ['-c', code], { encoding: 'utf8' }).trim();
+}
 
 /**
  * A folder for the PATH with a python3 that is the real one, without any torch that is installed there unless
@@ -145,7 +146,7 @@ export function pythonFolder(folder: string, { seesTorch = false } = {}): string
     ...(seesTorch ? [] : ['  *find_spec*torch*) exit 0 ;;']),
     `  *" pip download "*|*" pip install "*) echo "$*" >> '${folder}/pip.log' ;;`,
     'esac',
-    `exec '${realPython}' "$@"`,
+    `exec '${realPython()}' "$@"`,
   ];
   writeTree(folder, { python3: `${script.join('\n')}\n` });
   chmodSync(join(folder, 'python3'), 0o755);

@@ -11,19 +11,9 @@ export const TINY_WEIGHTS = fixture('weights.safetensors');
 export const TINY: ModelConfig = JSON.parse(readFileSync(fixture('config.json'), 'utf8'));
 
 /** Few weights, much work: an encoder pass takes a second or more, in many short blocks. */
-export const SLOW: ModelConfig = {
-  image_size: 768,
-  patch_size: 16,
-  embed_dim: 32,
-  depth: 24,
-  num_heads: 2,
-  global_attn_indexes: Array.from({ length: 24 }, (_, index) => index),
-  window_size: 14,
-  prompt_embed_dim: 32,
-  decoder_mlp_dim: 64,
-  decoder_num_heads: 4,
-  iou_head_hidden_dim: 32,
-};
+export const SLOW: ModelConfig = JSON.parse(
+  readFileSync(fileURLToPath(new URL('slow-model.json', import.meta.url)), 'utf8'),
+);
 
 /** A picture with some structure. */
 export function picture(width = 48, height = 40, channels: 1 | 3 = 3): Image2D & { data: Uint8Array } {

@@ -72,7 +72,7 @@ t.test('the native queue: a job that is aborted there never starts, abort() is i
     dtype: 'float32',
     threads: 1,
     seed: 0,
-  }).promise; // prettier-ignore
+  }).promise;
   t.teardown(() => session.close());
   const first = session.encode(picture(8, 8));
   const second = session.encode(picture(8, 8));
@@ -148,7 +148,7 @@ t.test('the native side copies its inputs too', async (t) => {
     dtype: 'float32',
     threads: 1,
     seed: 0,
-  }).promise; // prettier-ignore
+  }).promise;
   t.teardown(() => session.close());
   const expected = (await session.encode(picture()).promise).toArray();
   const image = picture();
@@ -215,7 +215,7 @@ t.test('handles of the addon cannot be forged or mixed up', async (t) => {
     dtype: 'float32',
     threads: 1,
     seed: 0,
-  }).promise; // prettier-ignore
+  }).promise;
   t.teardown(() => session.close());
   const Constructor = session.constructor as new () => unknown;
   t.throws(() => new Constructor(), /comes from load\(\)/);

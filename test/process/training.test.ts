@@ -28,7 +28,7 @@ async function start(t: Test, options: Partial<TrainOptions> = {}) {
     validateEvery: 0,
     validateSamples: 2,
     ...options,
-  }); // prettier-ignore
+  });
   return { segmenter, training, out };
 }
 
@@ -95,7 +95,7 @@ t.test('an abort rejects with the reason, in the loop and in the promise', async
       (error) => error,
     ),
     reason,
-  ); // prettier-ignore
+  );
   t.match(await segmenter.predict(picture()), { count: 1 });
 });
 

@@ -73,15 +73,11 @@ t.test('table2: methods and data sets, examples and boxes apart', async (t) => {
   }
   const of = (method: string, task: string, n: number): UnitResult[] =>
     results.filter((each) => each.method === method && each.task === task && each.n === n);
-  for (const [tiny] of [of('tiny', 'one/bright', 3)]) {
-    const [threshold] = of('threshold', 'one/bright', 3);
-    t.same(tiny?.supports, threshold?.supports, 'the same examples for both methods');
-    t.same(
-      tiny?.queries.map(({ name }) => name),
-      threshold?.queries.map(({ name }) => name),
-      'and the same queries',
-    );
-  }
+  const [tiny, threshold] = [of('tiny', 'one/bright', 3)[0]!, of('threshold', 'one/bright', 3)[0]!];
+  t.equal(tiny.supports.length, 3);
+  t.same(tiny.supports, threshold.supports, 'the same examples for both methods');
+  const names = ({ queries }: UnitResult): string[] => queries.map(({ name }) => name);
+  t.same(names(tiny), names(threshold), 'and the same queries');
   const [first] = of('tiny', 'two/dark', 3);
   t.equal(new Set(first?.supports.map((name) => name.split('-')[0])).size, 3, 'of three subjects');
 

@@ -78,7 +78,7 @@ t.test('a CUDA wheel is not taken for the CPU', async (t) => {
 
 t.test('another Python version’s wheel will do', async (t) => {
   const { wheels, env } = place(t);
-  const running = execFileSync(realPython, ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+  const running = execFileSync(realPython(), ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
     encoding: 'utf8',
   }).trim();
   const python = WHEEL_PYTHONS.filter((version) => version !== running)[0]!;

@@ -127,7 +127,7 @@ for (const config of VARIANTS) {
     const gan = config.method === 'cyclegan';
     const options = (run: string): TrainOptions => ({
       ...short(join(folder, run), config),
-      ...(gan ? { batchSize: 16, steps: 6, checkpointEvery: 2 } : { checkpointEvery: 2 }),
+      ...(gan ? { batchSize: 10, steps: 6, checkpointEvery: 2 } : { checkpointEvery: 2 }),
     });
     const whole = await open(t, { config });
     const steps: StepReport[] = [];

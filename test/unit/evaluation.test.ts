@@ -108,23 +108,23 @@ t.test('axes of one voxel are none, while two are left', async (t) => {
   t.same(axes(4, 5, 6), [
     [4, 5, 6],
     [1, 2, 3],
-  ]); // prettier-ignore
+  ]);
   t.same(axes(4, 5, 1), [
     [4, 5],
     [1, 2],
-  ]); // prettier-ignore
+  ]);
   t.same(axes(4, 1, 6), [
     [4, 6],
     [1, 3],
-  ]); // prettier-ignore
+  ]);
   t.same(axes(1, 1, 6), [
     [1, 6],
     [1, 3],
-  ]); // prettier-ignore
+  ]);
   t.same(axes(1, 1, 1), [
     [1, 1],
     [1, 2],
-  ]); // prettier-ignore
+  ]);
 });
 
 t.test('subjects: by name, by pattern, by table', async (t) => {

@@ -37,11 +37,11 @@ interface Cases {
 const PYTHON = process.env.GMISEG_TEST_PYTHON ?? 'python3';
 const SCRIPT = join(import.meta.dirname, '../helpers/scipy-cases.py');
 const FIXTURE = join(import.meta.dirname, '../fixtures/metrics/scipy.json');
-const SEEDS = ['2', '3'];
-const python = spawnSync(PYTHON, [SCRIPT, ...SEEDS], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+const SEED = '2';
+const python = spawnSync(PYTHON, [SCRIPT, '--quick', SEED], { encoding: 'utf8', maxBuffer: 2 ** 26 });
 const absent =
-  python.error !== undefined || python.stderr.includes('ModuleNotFoundError')
-    ? `${PYTHON} has no SciPy; \`pip install scipy\` or set GMISEG_TEST_PYTHON to compare with it`
+  python.error !== undefined || /ModuleNotFoundError|^SciPy .* newer$/m.test(python.stderr)
+    ? `${PYTHON} has no SciPy 1.15; \`pip install scipy\` or set GMISEG_TEST_PYTHON to compare with it`
     : false;
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, Number);
@@ -97,11 +97,7 @@ t.test('as SciPy computed it', async (t) => {
 
 t.test('as SciPy computes it now', { skip: absent }, async (t) => {
   t.equal(python.status, 0, python.stderr);
-  const lines = python.stdout.trim().split('\n');
-  t.equal(lines.length, SEEDS.length);
-  for (const [at, line] of lines.entries()) {
-    const cases = JSON.parse(line) as Cases;
-    t.comment(`SciPy ${cases.scipy}, seed ${SEEDS[at]}`);
-    await check(t, cases);
-  }
+  const cases = JSON.parse(python.stdout) as Cases;
+  t.comment(`SciPy ${cases.scipy}, seed ${SEED}`);
+  await check(t, cases);
 });

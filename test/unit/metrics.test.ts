@@ -262,7 +262,7 @@ const GRIDS: [sizes: number[], spacing: number[]][] = [
     [2, 2, 25],
     [1, 1, 1],
   ],
-]; // prettier-ignore
+];
 
 t.test('random masks against brute force', async (t) => {
   const random = new Random(5);

@@ -13,7 +13,7 @@ t.test('every code of the native side is a code of GmisegError', async (t) => {
   t.same(
     codes.filter((code) => !ERROR_CODES.includes(code as never)),
     [],
-  ); // prettier-ignore
+  );
   const ours = [
     'ERR_BINDING_NOT_FOUND',
     'ERR_BINDING_INCOMPATIBLE',
@@ -47,7 +47,7 @@ t.test('what is no native rejection stays what it is', async (t) => {
 });
 
 t.test('a loader that finds no addon says where it looked and what to do', async (t) => {
-  const { code, stdout, stderr } = await runChild('addon.mjs', [], {
+  const { code, stdout, stderr } = await runChild('addon.mjs', ['loader'], {
     env: { GMISEG_BINDING: '/no/such.node' },
   });
   t.equal(code, 0, stderr);
@@ -60,7 +60,7 @@ t.test('a loader that finds no addon says where it looked and what to do', async
 t.test('an addon that cannot be loaded: the text of dlopen', async (t) => {
   const path = join(t.testdir(), 'broken.node');
   writeFileSync(path, 'this is no shared object');
-  const { stdout } = await runChild('addon.mjs', [], { env: { GMISEG_BINDING: path } });
+  const { stdout } = await runChild('addon.mjs', ['loader'], { env: { GMISEG_BINDING: path } });
   const { error } = JSON.parse(stdout);
   t.equal(error.code, 'ERR_BINDING_NOT_FOUND');
   t.match(error.message, /broken\.node: .*(invalid ELF header|file too short)/);
@@ -78,13 +78,13 @@ t.test('an addon of another version or LibTorch is refused', async (t) => {
       message: /built against LibTorch 2\.13\.0\+cpu, but LibTorch 2\.12\.1\+cpu/,
     },
     { version, torch: undefined, built: '2.13.0', message: /does not tell its version/ },
-  ]; // prettier-ignore
+  ];
   for (const { version, torch, built, message } of cases) {
     // The loader takes a CommonJS module as well as a shared object, so that one can stand in for an old addon.
     const path = join(t.testdir(), 'old.cjs');
     const info = JSON.stringify(JSON.stringify({ torch, torchBuilt: built }));
     writeFileSync(path, `exports.version = '${version}'; exports.runtimeInfo = () => ${info};`);
-    const { stdout, stderr } = await runChild('addon.mjs', [], { env: { GMISEG_BINDING: path } });
+    const { stdout, stderr } = await runChild('addon.mjs', ['loader'], { env: { GMISEG_BINDING: path } });
     const { error } = JSON.parse(stdout || `{"error":{"message":${JSON.stringify(stderr)}}}`);
     t.equal(error.code, 'ERR_BINDING_INCOMPATIBLE');
     t.match(error.message, message);
@@ -107,6 +107,6 @@ t.test(
 );
 
 t.test('OMP_WAIT_POLICY of the user stays', async (t) => {
-  const { stdout } = await runChild('addon.mjs', [], { env: { OMP_WAIT_POLICY: 'active' } });
+  const { stdout } = await runChild('addon.mjs', ['loader'], { env: { OMP_WAIT_POLICY: 'active' } });
   t.match(JSON.parse(stdout), { policy: 'active' });
 });

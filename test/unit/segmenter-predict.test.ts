@@ -105,7 +105,7 @@ t.test('several boxes are as many predictions', async (t) => {
     [5, 6, 40, 33],
     [0, 0, 20, 20],
     [10, 3, 30, 39],
-  ] as const; // prettier-ignore
+  ] as const;
   const together = await segmenter.predict(embedding, { boxes }, { returnLogits: true });
   t.equal(together.count, 3);
   const pixels = 48 * 40;
@@ -146,7 +146,7 @@ t.test('points: one more changes the answer, and labels count', async (t) => {
       { x: 3, y: 3, label: 0 },
     ]),
     one,
-  ); // prettier-ignore
+  );
 });
 
 t.test('random weights follow the seed', async (t) => {

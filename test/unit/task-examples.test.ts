@@ -215,9 +215,8 @@ t.test('labels: those of the masks, those named, those that are wanted', async (
     'of names, those that occur',
   );
   t.throws(() => labels({ labels: [5, 9] }), { code: INVALID, message: /label 9; the masks hold 2, 5/ });
-  t.throws(() => labels({ labels: new Map([[9, 'x']]) }).length || labels({ labels: [9] }), {
-    code: INVALID,
-  });
+  t.same(labels({ labels: new Map([[9, 'x']]) }), []);
+  t.throws(() => labels({ labels: [9] }), { code: INVALID });
   const only = (
     await prepare(
       [
@@ -331,7 +330,6 @@ t.test('volumes become slices', async (t) => {
   });
   t.equal(thickAxis([1, 1, 1]), 2);
   t.equal(thickAxis([4, 1, 1]), 0);
-  t.equal(fill([1, 1, 1], () => 1).length, 1);
 });
 
 t.test('options', async (t) => {

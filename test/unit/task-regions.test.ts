@@ -78,12 +78,11 @@ t.test('the box of a target leaves specks out', async (t) => {
 });
 
 t.test('mirrored cuts come back, and channels stay together', async (t) => {
-  const { data, width, height } = picture(7, 5, 3);
+  const { data, width } = picture(7, 5, 3);
   const region = { x: 1, y: 2, width: 4, height: 3 };
   const once = cut(data, width, 3, region, true);
   t.same(cut(once, 4, 3, { ...region, x: 0, y: 0 }, true), cut(data, width, 3, region));
   t.same([...once.subarray(0, 3)], [...data.subarray((2 * 7 + 4) * 3, (2 * 7 + 4) * 3 + 3)]);
-  void height;
 });
 
 t.test('grey and colour', async (t) => {

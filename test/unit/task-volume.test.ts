@@ -211,12 +211,24 @@ t.test('neighbours are a hint: a slice without contrast borrows, others keep the
   const { images, truth } = await files(t, 2);
   const task = await segmenter.defineTask([{ image: images[0]!, mask: truth }], { ...ENGINE, labels: [1] });
   const source = await readVolume(images[1]!);
-  const weak: Volume = { ...source, data: Int16Array.from(source.data) };
+  const inSlice = shape[0] * shape[1];
+  const data = Int16Array.from(source.data);
+  // From one side of the target to the other its grey fades into that of its surroundings.
+  for (let at = 4 * inSlice; at < 5 * inSlice; at++) {
+    if (labels[at] === 1) data[at] = 200 + Math.round((700 * (at % shape[0])) / shape[0]);
+  }
+  const weak: Volume = { ...source, data };
   const plain = await task.predict(weak, { returnProbability: true });
-  const hinted = await task.predict(weak, { returnProbability: true, neighbours: 0.3 });
-  unlike(t, hinted.probability, plain.probability);
+  const hinted = await task.predict(weak, { returnProbability: true, neighbours: 1 });
+  const found = (result: Uint8Array): number =>
+    result
+      .subarray(4 * inSlice, 5 * inSlice)
+      .filter((value, at) => value === 1 && labels[4 * inSlice + at] === 1).length;
+  const whole = labels.subarray(4 * inSlice, 5 * inSlice).filter((value) => value === 1).length;
+  const [alone, helped] = [found(plain.labels), found(hinted.labels)];
+  t.ok(alone < whole && helped > alone && helped <= whole, `${alone}, then ${helped} of ${whole} pixels`);
   const changed = hinted.labels.filter((value, at) => value !== plain.labels[at]).length;
-  t.ok(changed < 0.05 * plain.labels.length, `${changed} voxels`);
+  t.ok(changed < 0.1 * plain.labels.length, `${changed} voxels`);
   alike(
     t,
     (await task.predict(weak, { returnProbability: true, neighbours: 0 })).probability,

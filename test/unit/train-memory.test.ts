@@ -23,7 +23,7 @@ async function run(
   t.teardown(() => segmenter.close());
   const losses: number[] = [];
   const training = segmenter.train(store, {
-    ...{ out: join(folder, `run-${Math.round(1e9 * Math.random())}`), train: 'all', steps: 2, batchSize: 16 },
+    ...{ out: join(folder, `run-${Math.round(1e9 * Math.random())}`), train: 'all', steps: 1, batchSize: 16 },
     ...{ warmupSteps: 0, learningRate: 1e-3, validateEvery: 0, validateSamples: 0 },
     ...options,
   });
@@ -81,15 +81,17 @@ t.test('where nothing learns nothing is recomputed: beside a frozen encoder', as
 
 t.test('frozen weights keep less: an adapter from a later block on', async (t) => {
   const folder = t.testdir();
-  const whole = await run(t, folder, { memory: 1e12 });
-  const adapter = await run(t, folder, { memory: 1e12, adapter: { kind: 'lora' }, train: ['adapter'] });
+  // Planned, and ended before the first step.
+  const planned = { memory: 1e12, maxMinutes: 1e-9 };
+  const whole = await run(t, folder, planned);
+  const adapter = await run(t, folder, { ...planned, adapter: { kind: 'lora' }, train: ['adapter'] });
   const step = ({ summary: { memory } }: typeof whole): number => memory!.expectedBytes - memory!.heldBytes;
   t.ok(step(adapter) < step(whole));
 });
 
 t.test('episodes are measured as well', async (t) => {
   const { summary } = await run(t, t.testdir(), {
-    ...{ memory: 1e12, episodes: true, batchSize: 1, supports: [1], queries: 1, steps: 1 },
+    ...{ memory: 1e12, maxMinutes: 1e-9, episodes: true, batchSize: 1, supports: [1], queries: 1 },
   });
   t.match(summary.memory, { recomputedBlocks: 0 });
 });

@@ -1,5 +1,5 @@
 // Ends in the way that the first argument names.
-import { gmiseg, IMAGE, SLOW, say, sleep, TINY } from './common.mjs';
+import { ENDLESS, gmiseg, IMAGE, SLOW, say, sleep, TINY } from './common.mjs';
 
 const { Segmenter } = gmiseg;
 const [way, store, out] = process.argv.slice(2);
@@ -12,7 +12,7 @@ const train = (segmenter) =>
 
 switch (way) {
   case 'job': {
-    const segmenter = await load(SLOW);
+    const segmenter = await load(ENDLESS);
     segmenter.encode(IMAGE).then(() => say('the job ended before the process'));
     await sleep(100);
     say('leaving');
@@ -21,7 +21,7 @@ switch (way) {
   }
   case 'queued': {
     const segmenter = await load(SLOW);
-    for (let index = 0; index < 20; index++) segmenter.encode(IMAGE);
+    for (let index = 0; index < 200; index++) segmenter.encode(IMAGE);
     await sleep(50);
     process.exit(7);
     break;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runInherited } from './exec.mjs';
 import { filesBelow, hashOf, ROOT, resolveDependency, say } from './project.mjs';
@@ -39,6 +39,8 @@ export async function buildDist() {
       },
     );
     if (status !== 0) return false;
+    // npm makes commands executable when it installs them; a clone's is run as it is.
+    chmodSync(join(fresh, 'cli', 'main.js'), 0o755);
     writeFileSync(join(fresh, '.stamp'), key);
     rmSync(join(ROOT, 'dist'), { recursive: true, force: true });
     renameSync(fresh, join(ROOT, 'dist'));

@@ -272,6 +272,27 @@ t.test('folders: names pair whatever their endings', async (t) => {
   t.match(examples, [{ name: 'im0001', image: path.join(root, 'images/im0001.ppm.gz') }]);
 });
 
+t.test('folders: names tell the subject, and of pictures the place among its others', async (t) => {
+  const pgm = 'P5\n1 2\n255\n\x00\x01';
+  const names = ['a_03.pgm', 'p1_slice01.pgm', 'p1_slice10.pgm', 'p2_frame01.nii'];
+  const root = t.testdir({ images: {}, masks: {} });
+  for (const folder of ['images', 'masks'])
+    for (const name of names)
+      await put(
+        path.join(root, folder, name),
+        name.endsWith('.nii') ? labelBytes() : Buffer.from(pgm, 'latin1'),
+      );
+  t.same(
+    (await readSupport(root)).examples.map(({ name, group, index }) => ({ name, group, index })),
+    [
+      { name: 'a_03', group: 'a_03', index: undefined },
+      { name: 'p1_slice01', group: 'p1', index: 1 },
+      { name: 'p1_slice10', group: 'p1', index: 10 },
+      { name: 'p2_frame01', group: 'p2', index: undefined },
+    ],
+  );
+});
+
 t.test('folders: pairs of header and voxels are one file, what lies beside images is none', async (t) => {
   const root = t.testdir({ images: { 'scan.json': '{}' }, labels: { 'notes.txt': 'by hand' } });
   const { hdr, img } = pairOf(labelBytes());

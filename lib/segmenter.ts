@@ -270,16 +270,14 @@ export class Segmenter implements AsyncDisposable {
         this.#job(site, { signal: options?.signal, kind: 'training' }, (own) => {
           cancellation = own;
           const json = trainOptionsJson(dataset, options);
-          const out = toPath(options.out);
-          const { resume = false } = options;
           return async () => {
-            // After a training the weights are no longer those of a file.
-            if (this.#info.trainings === 0 && !(resume && (await readRunSource(out)) !== null)) {
-              await writeRunSource(out, this.#source);
-            }
-            return await runJob(
+            const note = this.#sourceNote(options);
+            const summary = await runJob(
               () => {
-                const job = this.#session.train(json, control.onReports);
+                const job = this.#session.train(json, () => {
+                  observed(note());
+                  control.onReports();
+                });
                 control.started(job);
                 return job;
               },
@@ -288,10 +286,31 @@ export class Segmenter implements AsyncDisposable {
             ).finally(() => {
               this.#info = readInfo(this.#session);
             });
+            await note();
+            return summary;
           };
         }),
       (reason) => cancellation?.cancel(reason),
     );
+  }
+
+  /**
+   * Notes in a run's folder what its model was loaded from, once: to be called when the training was accepted, for one
+   * that is refused leaves no folder.
+   */
+  #sourceNote({ out, resume = false }: TrainOptions): () => Promise<void> {
+    // After a training the weights are no longer those of a file.
+    const known = this.#info.trainings === 0;
+    const folder = toPath(out);
+    let written: Promise<void> | undefined;
+    const write = async (): Promise<void> => {
+      if (!known || (resume && (await readRunSource(folder)) !== null)) return;
+      await writeRunSource(folder, this.#source);
+    };
+    return () => {
+      written ??= write();
+      return written;
+    };
   }
 
   /**

@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander';
 import { type BaselineConfig, isBaseline, METHODS, type Method } from '../baseline.js';
 import { VARIANTS } from '../load-options.js';
 import { type ModelSource, runBase } from '../run-folder/model-source.js';
-import { readRunConfig } from '../run-folder/run-files.js';
+import { readRunConfig, readRunSource } from '../run-folder/run-files.js';
 import type { Segmenter } from '../segmenter.js';
 import type { TrainingLog } from '../tensorboard/training-log.js';
 import type { AdapterOptions, TrainOptions } from '../train-options.js';
@@ -176,9 +176,7 @@ async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
       throw new UsageError(`--data ${store} is no folder; gmiseg import makes slice stores.`);
     }
   }
-  // What is named again wins: the checkpoint may lie elsewhere by now. The trainer knows it by its hash.
-  const source =
-    earlier === null ? freshSource(flags) : { ...(await runBase(flags.out)), ...namedSource(flags) };
+  const source = earlier === null ? freshSource(flags) : await resumedSource(flags);
   const options: TrainOptions = {
     ...earlierOptions,
     ...given(flags),
@@ -201,6 +199,13 @@ function freshSource(flags: TrainFlags): ModelSource {
     );
   }
   return source;
+}
+
+/** What is named again wins: the checkpoint may lie elsewhere by now. The trainer knows it by its hash. */
+async function resumedSource(flags: TrainFlags): Promise<ModelSource> {
+  const named = namedSource(flags);
+  const enough = named.checkpoint !== undefined && (await readRunSource(flags.out)) === null;
+  return enough ? named : { ...(await runBase(flags.out)), ...named };
 }
 
 /** What the flags say of the model to start from. */

@@ -129,6 +129,18 @@ t.test('import: a report for people and one for machines', async (t) => {
   const index = JSON.parse(await readFile(path.join(root, 'two', 'index.json'), 'utf8'));
   t.match(index.provenance.command, /^gmiseg import --layout nnunet .*--min-area 300$/);
   t.match(index.provenance.options, { policy: 'all', axes: [2], minArea: 300, window: [0, 1700] });
+  const more = await gmiseg([
+    ...[...args, '--out', path.join(root, 'three'), '--json', '--channel', '0', '--no-square'],
+    ...['--limit', '4', '--split', 'random', '--test-share', '0.5', '--seed', '3', '--orient', 'RAS'],
+  ]);
+  t.match(JSON.parse(more.stdout), { cases: 4 });
+  const { provenance } = JSON.parse(await readFile(path.join(root, 'three', 'index.json'), 'utf8'));
+  t.match(provenance.options, {
+    channel: 0,
+    square: false,
+    orientation: 'RAS',
+    split: { rule: 'random', testShare: 0.5, seed: 3 },
+  });
 });
 
 t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { isDeepStrictEqual as same } from 'node:util';
 import t from 'tap';
 import { readImage, readVolume, reorient, writeVolume } from '../../lib/image/index.js';
 import { overlap } from '../../lib/metrics.js';
+import { readTensors } from '../helpers/checkpoints.js';
 import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
@@ -261,6 +263,10 @@ t.test('train, resume, predict, convert: all weights', async (t) => {
   t.equal((await gmiseg([...predict, '--model', converted, '--out', path.join(root, 'b.png')])).code, 0);
   t.same(await readFile(path.join(root, 'b.png')), await readFile(path.join(root, 'a.png')));
   t.match(await gmiseg(['convert', '--model', run, '--out', converted]), { code: 2, stderr: /--force/ });
+  const { size } = await stat(converted);
+  const half = ['convert', '--model', run, '--out', converted, '--dtype', 'bfloat16', '--force'];
+  t.equal((await gmiseg(half)).code, 0);
+  t.ok((await stat(converted)).size < 0.6 * size);
 });
 
 t.test('train an adapter on a checkpoint, predict with it, merge it', async (t) => {
@@ -292,6 +298,9 @@ t.test('train an adapter on a checkpoint, predict with it, merge it', async (t) 
     code: 0,
     stdout: /"what":"merged"/,
   });
+  const alone = path.join(root, 'alone.safetensors');
+  t.equal((await gmiseg(['convert', '--model', run, '--out', alone, '--what', 'adapter'])).code, 0);
+  t.ok(same(readTensors(alone), readTensors(path.join(run, 'adapter.safetensors'))));
   const predict = async (name: string, model: string[]): Promise<Uint8Array> => {
     const out = path.join(root, `${name}.png`);
     const scan = path.join(root, 'scan.pgm');

@@ -112,6 +112,36 @@ t.test('predict --support: a folder, overlays, uncertainty, the same again from 
   });
 });
 
+t.test('everything that can be forced arrives in the task', async (t) => {
+  const { root, support } = await folders(t);
+  const file = path.join(root, 'forced.gmtask');
+  const forced = [
+    ...['--engine', 'threshold', '--partner', 'none', '--scale', 'relative', '--cutoff', '0.4'],
+    ...['--view', 'tiles-2', '--look', 'flat', '--flips', '--seed', '7', '--window', 'percentile'],
+    ...['--dtype', 'bfloat16', '--embedding-cache', path.join(root, 'cache')],
+  ];
+  const define = ['task', 'define', '--support', support, '--out', file, ...forced, ...MODEL];
+  t.match(await gmiseg(define), { code: 0, stderr: '' });
+  const { settings, choices } = JSON.parse((await gmiseg(['task', 'info', file, '--json'])).stdout);
+  t.match(settings, {
+    engine: 'threshold',
+    partner: 'none',
+    scale: 'relative',
+    cutoff: 0.4,
+    view: 'tiles-2',
+    look: 'flat',
+    flips: true,
+    seed: 7,
+    window: 'percentile',
+  });
+  t.match(choices[0].recipe, /threshold.*relative.*2 x 2.*mirrored/);
+  const learned = ['--engine', 'learned', '--output', 'refined'];
+  t.match(await gmiseg(['task', 'define', '--support', support, '--out', file, ...learned, ...MODEL]), {
+    code: 1,
+    stderr: /task encoder/,
+  });
+});
+
 t.test('task info and check', async (t) => {
   const { root, support } = await folders(t);
   const [bare, full] = [path.join(root, 'bare.gmtask'), path.join(root, 'full.gmtask')];

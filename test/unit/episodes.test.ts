@@ -9,6 +9,7 @@ import { readTensors } from '../helpers/checkpoints.js';
 import { writeDrawnStore } from '../helpers/drawn-store.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
+import { discs } from '../helpers/tasks.js';
 
 /** Small enough for a test, with all parts: stem, painted prompts, task encoder. */
 const CONFIG = { ...TINY, image_size: 64, stem: [8, 16], dense_prompts: true };
@@ -171,6 +172,18 @@ t.test('the running mean of the weights is what is written, and what the model g
   );
   await averaged.save(join(folder, 'after.safetensors'), { what: 'full' });
   t.same(weight('after.safetensors'), mean);
+});
+
+t.test('a model that was trained at several sizes knows them, and tasks choose among them', async (t) => {
+  const folder = t.testdir();
+  const segmenter = await open(t);
+  await segmenter.train([], { ...short(join(folder, 'run')), steps: 4, imageSizes: [32, 64] });
+  const again = await open(t, { checkpoint: join(folder, 'run', 'model.safetensors') });
+  t.same(again.info.taskEncoder?.sizes, [32, 64]);
+  const options = { engine: 'learned', inputSize: 32, view: 'whole' } as const;
+  const task = await again.defineTask(discs(2), options);
+  t.match(task.info.choices[0]?.recipe, /32/);
+  await t.rejects(again.defineTask(discs(2), { ...options, inputSize: 96 }), { code: 'ERR_INVALID_ARG' });
 });
 
 t.test('beside a frozen SAM only the task encoder learns', async (t) => {

@@ -1,5 +1,5 @@
 /** What training changes, what it leaves alone, and how its results are saved. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
@@ -105,6 +105,57 @@ for (const adapter of [
     t.ok(existsSync(join(folder, 'run', 'adapter.safetensors')), 'the run holds the adapter');
   });
 }
+
+t.test(
+  'steps whose gradients are not finite are skipped, and too many of them end the training',
+  async (t) => {
+    const folder = t.testdir();
+    const segmenter = await open(t);
+    const skipped: boolean[] = [];
+    // Steps of this size soon leave the range of 32 bits.
+    const options = {
+      ...short(join(folder, 'run')),
+      learningRate: 10,
+      weightDecay: 1,
+      diceWeight: 1e6,
+      steps: 40,
+    };
+    const training = segmenter.train(store, options);
+    const ended = (async () => {
+      for await (const report of training) if (report.type === 'step') skipped.push(report.skipped === true);
+    })();
+    await t.rejects(ended, {
+      code: 'ERR_NON_FINITE_LOSS',
+      message: /10 steps in a row.*Lower the learning rate.*is sound/,
+    });
+    t.notOk(skipped[0], 'the first step is one');
+    t.same(skipped.slice(-10), Array(10).fill(true));
+    t.ok(skipped.length < 40);
+  },
+);
+
+t.test(
+  'as many checkpoints are kept as asked for, and gradients are clipped to the norm asked for',
+  async (t) => {
+    const folder = t.testdir();
+    const before = await logits(await open(t));
+    const change = async (run: string, options: Partial<TrainOptions>): Promise<number> => {
+      const segmenter = await open(t);
+      await segmenter.train(store, { ...short(join(folder, run)), weightDecay: 0, ...options });
+      return largestDifference(before, await logits(segmenter));
+    };
+    const plain = await change('kept', { checkpointEvery: 1, keepCheckpoints: 3, clipNorm: 1 });
+    t.same(
+      readdirSync(join(folder, 'kept'))
+        .filter((name) => name.startsWith('checkpoint-'))
+        .sort(),
+      [2, 3, 4].map((step) => `checkpoint-0000000${step}.safetensors`),
+    );
+    // Far below AdamW's epsilon the steps themselves become small.
+    const clipped = await change('clipped', { clipNorm: 1e-12 });
+    t.ok(clipped > 0 && clipped < 0.01 * plain, `${clipped} beside ${plain}`);
+  },
+);
 
 t.test('a token-pooled adapter trains and saves, but does not merge', async (t) => {
   const folder = t.testdir();

@@ -16,7 +16,7 @@ import { filesBelow, hashOf, ROOT, resolveDependency, say } from './project.mjs'
 const FOLDERS = { cmake: 'build-cmake', gyp: 'build' };
 
 /** @param {Tool} tool */
-export function addonPath(tool) {
+function addonPath(tool) {
   return join(ROOT, FOLDERS[tool], 'Release', 'gmiseg.node');
 }
 

@@ -51,7 +51,7 @@ export async function unzip(archive, target, wanted) {
  * @param {string} name a name out of an archive
  * @returns {string} the path below `folder`
  */
-export function insideOf(folder, name) {
+function insideOf(folder, name) {
   const path = resolve(folder, name);
   const below = relative(resolve(folder), path);
   if (!below || below === '..' || below.startsWith(`..${sep}`) || isAbsolute(below)) {

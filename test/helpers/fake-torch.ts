@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { crc32 } from 'node:zlib';
+import { zipBytes } from './zip-bytes.js';
 
 export interface FakeTorch {
   version?: string;
@@ -42,36 +42,6 @@ export function writeTree(folder: string, files: Record<string, string>): string
     writeFileSync(join(folder, name), text);
   }
   return folder;
-}
-
-/** A zip file with stored (uncompressed) entries, names taken as they are. */
-export function zip(files: Record<string, string>): Buffer {
-  const parts: Buffer[] = [];
-  const directory: Buffer[] = [];
-  let offset = 0;
-  for (const [name, text] of Object.entries(files)) {
-    const [path, data] = [Buffer.from(name), Buffer.from(text)];
-    const common = Buffer.alloc(26);
-    common.writeUInt16LE(20, 0); // version needed
-    common.writeUInt16LE(0x21, 8); // 1 January 1980
-    common.writeUInt32LE(crc32(data), 10);
-    common.writeUInt32LE(data.length, 14);
-    common.writeUInt32LE(data.length, 18);
-    common.writeUInt16LE(path.length, 22);
-    const local = Buffer.concat([Buffer.from('PK\x03\x04'), common, path, data]);
-    const tail = Buffer.alloc(14);
-    tail.writeUInt32LE(offset, 10);
-    directory.push(Buffer.concat([Buffer.from('PK\x01\x02\x14\x00'), common, tail, path]));
-    parts.push(local);
-    offset += local.length;
-  }
-  const entries = Buffer.concat(directory);
-  const end = Buffer.alloc(18);
-  end.writeUInt16LE(directory.length, 4);
-  end.writeUInt16LE(directory.length, 6);
-  end.writeUInt32LE(entries.length, 8);
-  end.writeUInt32LE(offset, 12);
-  return Buffer.concat([...parts, entries, Buffer.from('PK\x05\x06'), end]);
 }
 
 export interface FakeWheel {
@@ -114,7 +84,7 @@ export function writeWheel(folder: string, wheel: FakeWheel): string {
   all[`${info}/RECORD`] = `${record.join('\n')}\n${info}/RECORD,,\n`;
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${name}-${version}-${tag}.whl`);
-  writeFileSync(path, zip({ ...all, ...tampered }));
+  writeFileSync(path, zipBytes({ ...all, ...tampered }));
   return path;
 }
 

@@ -4,9 +4,10 @@ import t from 'tap';
 import { type ImportOptions, importDataset } from '../../lib/dataset/import-dataset.js';
 import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
-import { npyBytes, zipBytes } from '../helpers/array-files.js';
+import { npyBytes } from '../helpers/array-files.js';
 import { labelBytes, nrrdBytes, pnmBytes, put, SHAPE, scanBytes } from '../helpers/layout-files.js';
 import { boxLabels, fill, niftiBytes } from '../helpers/tiny-dataset.js';
+import { zipBytes } from '../helpers/zip-bytes.js';
 
 /** Imports into a store and reads back its entries and its first slice. */
 async function imported(root: string, options: Omit<ImportOptions, 'out'>) {

@@ -8,10 +8,11 @@ import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
 import { labelTableExtension } from '../../lib/image/label-names.js';
 import { serialiseExtensions } from '../../lib/image/nifti-extensions.js';
-import { npyBytes, zipBytes } from '../helpers/array-files.js';
+import { npyBytes } from '../helpers/array-files.js';
 import { writeDicomSeries } from '../helpers/dicom-files.js';
 import { labelBytes, pairOf, put, SHAPE, scanBytes } from '../helpers/layout-files.js';
 import { fill, niftiBytes } from '../helpers/tiny-dataset.js';
+import { zipBytes } from '../helpers/zip-bytes.js';
 
 t.test('decathlon: pairs by dataset.json, channels as frames', async (t) => {
   const root = t.testdir();

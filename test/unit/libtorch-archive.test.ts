@@ -9,13 +9,16 @@ import {
   resolveLibTorch,
 } from '../../scripts/libtorch/resolve.mjs';
 import { checkRecord, parseRecord, unzip } from '../../scripts/libtorch/unpack.mjs';
-import { bareEnv, torchFiles, writeTree, zip } from '../helpers/fake-torch.js';
+import { bareEnv, torchFiles, writeTree } from '../helpers/fake-torch.js';
 import { serveFolder } from '../helpers/folder-server.js';
+import { zipBytes } from '../helpers/zip-bytes.js';
 
 const quiet = { log: () => {}, exists: () => false, freeBytes: () => 1e12 } satisfies ResolveOptions;
 
 function archiveOf(files: Record<string, string>) {
-  return zip(Object.fromEntries(Object.entries(files).map(([name, text]) => [`libtorch/${name}`, text])));
+  return zipBytes(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [`libtorch/${name}`, text])),
+  );
 }
 
 t.test('the archive is fetched only when asked for, and its sha256 is told', async (t) => {
@@ -76,7 +79,7 @@ t.test('an archive that writes outside of its folder is refused', async (t) => {
     'libtorch\\..\\..\\evil.txt',
   ]) {
     const folder = t.testdir({ target: {} });
-    writeFileSync(join(folder, 'a.zip'), zip({ [name]: 'evil' }));
+    writeFileSync(join(folder, 'a.zip'), zipBytes({ [name]: 'evil' }));
     // yauzl reads a backslash as a slash, as the archives of some Windows tools need.
     await t.rejects(
       unzip(join(folder, 'a.zip'), join(folder, 'target'), () => true),

@@ -2,6 +2,7 @@
 import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { native } from '../../lib/native.js';
+import { parseSafetensors, type RawTensor } from './safetensors.js';
 
 export const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
@@ -32,30 +33,9 @@ export async function inspectError(path: string): Promise<{ code: string; messag
   return { code: 'none', message: `${path} was read without complaint` };
 }
 
-export interface RawTensor {
-  dtype: string;
-  shape: number[];
-  data: Buffer;
-}
-
 /** Every tensor of a safetensors file, bytes as stored. */
 export function readTensors(path: string): Record<string, RawTensor> {
-  const file = readFileSync(path);
-  const length = Number(file.readBigUInt64LE(0));
-  const header = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
-  const out: Record<string, RawTensor> = {};
-  for (const [name, { dtype, shape, data_offsets: offsets }] of Object.entries(header)) {
-    if (name === '__metadata__') continue;
-    out[name] = {
-      dtype,
-      shape,
-      data: file.subarray(8 + length + offsets[0], 8 + length + offsets[1]),
-    };
-  }
-  return out;
+  return parseSafetensors(readFileSync(path));
 }
 
 /** A safetensors file of these tensors. `pad`: spaces added to the header. */

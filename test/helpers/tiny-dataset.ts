@@ -94,33 +94,3 @@ export async function writeNnunet(
     }),
   );
 }
-
-export interface ParsedTensor {
-  dtype: string;
-  shape: number[];
-  bytes: Uint8Array;
-}
-
-/** A safetensors parser of its own, so that a test does not check the writer with itself. */
-export function parseSafetensors(file: Buffer): Map<string, ParsedTensor> {
-  const length = Number(file.readBigUInt64LE(0));
-  const table = JSON.parse(file.toString('utf8', 8, 8 + length)) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
-  const tensors = new Map<string, ParsedTensor>();
-  let end = 0;
-  for (const [name, entry] of Object.entries(table)) {
-    if (name === '__metadata__') continue;
-    const [from, to] = entry.data_offsets;
-    if (from !== end) throw new Error(`gap before ${name}`);
-    end = to;
-    tensors.set(name, {
-      dtype: entry.dtype,
-      shape: entry.shape,
-      bytes: file.subarray(8 + length + from, 8 + length + to),
-    });
-  }
-  if (8 + length + end !== file.length) throw new Error('trailing bytes');
-  return tensors;
-}

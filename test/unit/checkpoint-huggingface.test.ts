@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { native } from '../../lib/native.js';
-import { FIXTURES, type RawTensor, readTensors } from '../helpers/checkpoints.js';
+import { FIXTURES, readTensors } from '../helpers/checkpoints.js';
+import type { RawTensor } from '../helpers/safetensors.js';
 
 // What transformers' SamModel makes of the same weights (scripts/dev/make-checkpoint-fixtures.py).
 const HF = join(FIXTURES, 'hf-sam-tiny');

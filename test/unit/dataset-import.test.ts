@@ -5,7 +5,8 @@ import t from 'tap';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
 import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
-import { niftiBytes, parseSafetensors, writeNnunet } from '../helpers/tiny-dataset.js';
+import { parseSafetensors } from '../helpers/safetensors.js';
+import { niftiBytes, writeNnunet } from '../helpers/tiny-dataset.js';
 
 const REAL = path.resolve('../shared/data');
 
@@ -121,11 +122,11 @@ t.test('import: slices, square pixels, windows, splits, provenance', async (t) =
   t.same(sagittal.resampled, { height: 8, width: 24, spacing: [6, 1.5] });
 
   const tensors = parseSafetensors(await readFile(path.join(out, axial.file)));
-  const image = tensors.get(axial.image);
-  const mask = tensors.get(axial.mask);
+  const image = tensors[axial.image];
+  const mask = tensors[axial.mask];
   const means = [0, 1, 2].map((label) => {
-    const inside = [...(mask?.bytes ?? [])].flatMap((value, at) =>
-      value === label ? [image?.bytes[at] ?? 0] : [],
+    const inside = [...(mask?.data ?? [])].flatMap((value, at) =>
+      value === label ? [image?.data[at] ?? 0] : [],
     );
     t.equal(label === 0 ? undefined : inside.length, axial.labels[label]);
     return inside.reduce((a, b) => a + b, 0) / inside.length;

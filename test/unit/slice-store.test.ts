@@ -3,7 +3,7 @@ import path from 'node:path';
 import t from 'tap';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
 import { type SliceRecord, SliceStoreWriter } from '../../lib/dataset/slice-store-writer.js';
-import { parseSafetensors } from '../helpers/tiny-dataset.js';
+import { parseSafetensors } from '../helpers/safetensors.js';
 
 const provenance = {
   command: 'test',
@@ -59,11 +59,11 @@ t.test('what was written comes back, through an independent parser and through t
   t.same(index.slices[1].spacing, [1.25, 0.5]);
   for (const [at, entry] of index.slices.entries()) {
     const tensors = parseSafetensors(await readFile(path.join(folder, entry.file)));
-    const image = tensors.get(entry.image);
+    const image = tensors[entry.image];
     t.equal(image?.dtype, 'U8');
     t.same(image?.shape, [entry.height, entry.width, entry.channels]);
-    t.same(Uint8Array.from(image?.bytes ?? []), slices[at]?.image);
-    t.same(Uint8Array.from(tensors.get(entry.mask)?.bytes ?? []), slices[at]?.mask);
+    t.same(Uint8Array.from(image?.data ?? []), slices[at]?.image);
+    t.same(Uint8Array.from(tensors[entry.mask]?.data ?? []), slices[at]?.mask);
   }
 
   const store = await SliceStore.open(folder);

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { alike } from '../helpers/alike.js';
-import { gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { outcome } from '../helpers/child.js';
+import { gmiseg, gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
 import { TINY_WEIGHTS } from '../helpers/models.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
@@ -147,31 +147,16 @@ t.test('Ctrl-C: the import stops and leaves nothing behind', async (t) => {
   const root = t.testdir();
   const source = path.join(root, 'many');
   await writeNnunet(source, { patients: 10, shape: [96, 96, 24] });
-  const child = spawn(process.execPath, [
-    ...[
-      MAIN,
-      'import',
-      '--layout',
-      'nnunet',
-      '--in',
-      source,
-      '--out',
-      path.join(root, 'store'),
-      '--policy',
-      'all',
-    ],
-  ]);
-  let stderr = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const ended = new Promise<number | null>((resolve) => child.on('close', resolve));
+  const common = ['import', '--layout', 'nnunet', '--in', source, '--policy', 'all'];
+  const child = spawnGmiseg([...common, '--out', path.join(root, 'store')]);
+  const ended = outcome(child);
   // The temporary folder shows that it is at work.
   while (!(await readdir(root)).some((name) => name === 'store.partial') && child.exitCode === null) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
   child.kill('SIGINT');
-  t.equal(await ended, 1);
+  const { code, stderr } = await ended;
+  t.equal(code, 1);
   t.match(stderr, /Stopped by the user. \(ERR_ABORTED\)/);
   t.same(await readdir(root), ['many']);
 });

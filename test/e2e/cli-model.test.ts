@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { isDeepStrictEqual as same } from 'node:util';
@@ -6,7 +5,8 @@ import t from 'tap';
 import { readImage, readVolume, reorient, writeVolume } from '../../lib/image/index.js';
 import { overlap } from '../../lib/metrics.js';
 import { readTensors } from '../helpers/checkpoints.js';
-import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { outcome } from '../helpers/child.js';
+import { gmiseg, gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
@@ -331,24 +331,20 @@ t.test('Ctrl-C: the training stops between two steps and can go on', async (t) =
   const store = await writeShapeStore(path.join(root, 'store'));
   const run = path.join(root, 'run');
   await writeFile(path.join(root, 'tiny.json'), JSON.stringify(TINY));
-  const child = spawn(
-    process.execPath,
-    [
-      ...[MAIN, 'train', '--data', store, '--out', run, '--config', path.join(root, 'tiny.json'), '--json'],
-      ...['--steps', '100000', '--batch', '1', ...CPU],
-    ],
-    { env: cleanEnvironment() },
-  );
-  let stdout = '';
+  const child = spawnGmiseg([
+    ...['train', '--data', store, '--out', run, '--config', path.join(root, 'tiny.json'), '--json'],
+    ...['--steps', '100000', '--batch', '1', ...CPU],
+  ]);
+  let seen = '';
   let interrupted = false;
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdout += chunk.toString();
-    if (!interrupted && stdout.includes('"step":3,')) {
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    seen += text;
+    if (!interrupted && seen.includes('"step":3,')) {
       interrupted = true;
       child.kill('SIGINT');
     }
   });
-  const code = await new Promise((resolve) => child.on('close', resolve));
+  const { code, stdout } = await outcome(child);
   t.equal(code, 1, 'what follows with && must not take it for done');
   const summary = JSON.parse(stdout.trim().split('\n').at(-1) ?? '');
   t.match(summary, { type: 'summary', stopped: true });

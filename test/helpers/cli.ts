@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { runCli } from '../../lib/cli/run.js';
 import type { Shell } from '../../lib/cli/shell.js';
+import { type ChildResult, cleanEnvironment, outcome } from './child.js';
 
 /** The built command line. */
-export const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface CliResult {
   code: number | null;
@@ -30,30 +31,15 @@ export async function gmiseg(args: readonly string[]): Promise<CliResult> {
   return { code: shell.status, stdout, stderr };
 }
 
-/** Runs the built gmiseg in a process of its own. */
-export function gmisegProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<CliResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      env: { ...cleanEnvironment(), ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ code, stdout, stderr }));
+/** Starts the built gmiseg in a process of its own. */
+export function spawnGmiseg(args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], {
+    env: { ...cleanEnvironment(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
-/** Without what the test runner puts there: its loaders have no place in the child. */
-export function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => name !== 'NODE_OPTIONS' && name !== 'GMISEG_DEBUG' && !name.startsWith('TAP'),
-    ),
-  );
+/** Runs the built gmiseg in a process of its own. */
+export function gmisegProcess(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<ChildResult> {
+  return outcome(spawnGmiseg(args, env));
 }

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { peerFolder } from '../../scripts/bench/cache.mjs';
-import { cleanEnvironment } from '../helpers/cli.js';
+import { cleanEnvironment } from '../helpers/child.js';
 
 const root = path.resolve(import.meta.dirname, '../..');
 const skip = existsSync(peerFolder(process.env).python) ? false : 'the peers are not set up';

@@ -1,10 +1,10 @@
 /** An experiment that is killed, stopped or shared goes on to the same results. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Random } from '../../lib/statistics/random.js';
-import { cleanEnvironment, gmiseg, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { interrupt } from '../helpers/child.js';
+import { gmiseg, gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
 import {
   resultsOf,
   smallExperiment,
@@ -63,35 +63,6 @@ function steps(out: string): number {
   return readFileSync(file, 'utf8').match(/"type":"step"/g)?.length ?? 0;
 }
 
-/** Starts gmiseg and signals it once `when` holds. */
-function interrupt(
-  args: readonly string[],
-  signal: NodeJS.Signals,
-  when: () => boolean,
-): Promise<{ code: number | null; signal: NodeJS.Signals | null; stderr: string }> {
-  return new Promise((resolve, reject) => {
-    const child: ChildProcess = spawn(process.execPath, [MAIN, ...args], {
-      env: cleanEnvironment(),
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let stderr = '';
-    child.stderr?.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    let sent = false;
-    const timer = setInterval(() => {
-      if (sent || !when()) return;
-      sent = true;
-      child.kill(signal);
-    }, 2);
-    child.on('error', reject);
-    child.on('close', (code, ended) => {
-      clearInterval(timer);
-      resolve({ code, signal: ended, stderr });
-    });
-  });
-}
-
 /** Files that only a write which was cut off leaves. */
 function leftovers(out: string): string[] {
   const all = readdirSync(out, { recursive: true }) as string[];
@@ -112,9 +83,9 @@ t.test('killed, stopped and resumed, or in shards: the same as one run', async (
     const random = new Random(Date.now() % 1_000_000);
     const units = 1 + random.below(3);
     const step = 2 + random.below(10);
-    const first = await interrupt(args(out), 'SIGKILL', () => results(out) >= units);
+    const first = await interrupt(spawnGmiseg(args(out)), 'SIGKILL', () => results(out) >= units);
     t.equal(first.signal, 'SIGKILL', `killed after ${units} units`);
-    const second = await interrupt(args(out), 'SIGKILL', () => steps(out) >= step);
+    const second = await interrupt(spawnGmiseg(args(out)), 'SIGKILL', () => steps(out) >= step);
     t.equal(second.signal, 'SIGKILL', `killed near step ${step}`);
     const done = results(out);
     const end = await gmiseg(args(out));
@@ -125,7 +96,7 @@ t.test('killed, stopped and resumed, or in shards: the same as one run', async (
 
   await t.test('stopped with Ctrl-C in its training', async (t) => {
     const out = join(folder, 'stopped');
-    const stopped = await interrupt(args(out), 'SIGINT', () => steps(out) >= 2);
+    const stopped = await interrupt(spawnGmiseg(args(out)), 'SIGINT', () => steps(out) >= 2);
     t.equal(stopped.code, 1, stopped.stderr);
     t.match(stopped.stderr, /ERR_ABORTED/);
     t.same(leftovers(out), []);

@@ -1,14 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdir, readFile, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { cleanEnvironment, gmisegProcess, MAIN } from '../helpers/cli.js';
+import { outcome } from '../helpers/child.js';
+import { gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
 import { writeNnunet } from '../helpers/tiny-dataset.js';
 
 /** Starts an import and waits until a number of shards is whole. */
 async function startUntil(args: readonly string[], partial: string, shards: number): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: cleanEnvironment() });
+  const child = spawnGmiseg(args);
   const whole = async (): Promise<number> => {
     const text = await readFile(path.join(partial, 'journal.jsonl'), 'utf8').catch(() => '');
     return text.split('\n').length - 2;
@@ -16,9 +17,6 @@ async function startUntil(args: readonly string[], partial: string, shards: numb
   while ((await whole()) < shards && child.exitCode === null) await sleep(20);
   return child;
 }
-
-const ended = (child: ChildProcess): Promise<number | null> =>
-  new Promise((resolve) => child.on('close', (code) => resolve(code)));
 
 t.test(
   'an import stopped by Ctrl-C, then killed, then resumed: the store of an uninterrupted one',
@@ -30,12 +28,9 @@ t.test(
     const args = ['import', '--layout', 'nnunet', '--in', source, '--policy', 'all', '--workers', '2'];
     const mine = [...args, '--out', path.join(root, 'store')];
     const first = await startUntil(mine, partial, 1);
-    let stderr = '';
-    first.stderr?.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
     first.kill('SIGINT');
-    t.equal(await ended(first), 1);
+    const { code, stderr } = await outcome(first);
+    t.equal(code, 1);
     t.match(
       stderr,
       /Stopped by the user\. What was done is kept in .*store\.partial; --resume goes on from there/,
@@ -43,7 +38,7 @@ t.test(
     t.same((await readdir(root)).sort(), ['data', 'store.partial']);
     const second = await startUntil([...mine, '--resume'], partial, 2);
     second.kill('SIGKILL');
-    await ended(second);
+    await outcome(second);
     t.ok((await readdir(root)).includes('store.partial'));
     t.match(
       await gmisegProcess([...mine, '--resume']),

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { join } from 'node:path';
 import t from 'tap';
 import { native } from '../../lib/native.js';
-import { cleanEnvironment } from '../helpers/cli.js';
+import { cleanEnvironment } from '../helpers/child.js';
 import { picture } from '../helpers/models.js';
 
 const root = join(import.meta.dirname, '../..');

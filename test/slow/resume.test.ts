@@ -2,15 +2,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
 import { Random } from '../../lib/statistics/random.js';
-import { runChild } from '../helpers/child.js';
+import { childScript, cleanEnvironment, interrupt, runChild } from '../helpers/child.js';
 import { TINY } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
-const CHILD = fileURLToPath(new URL('../process/children/train-run.mjs', import.meta.url));
 const STEPS = 24;
 
 /** Everything random is on: prompts, refinement, augmentation, noise. */
@@ -47,21 +45,16 @@ const lines = (out: string): number =>
     : 0;
 
 /** Starts a run and kills it with SIGKILL once `step` is in its metrics. */
-function killAt(run: Record<string, unknown>, out: string, step: number): Promise<NodeJS.Signals | null> {
-  return new Promise((resolve, reject) => {
-    const env = { ...process.env };
-    for (const name of Object.keys(env))
-      if (name === 'NODE_OPTIONS' || name.startsWith('TAP')) delete env[name];
-    const child = spawn(process.execPath, [CHILD, JSON.stringify(run)], { stdio: 'ignore', env });
-    const timer = setInterval(() => {
-      if (lines(out) >= step) child.kill('SIGKILL');
-    }, 2);
-    child.on('error', reject);
-    child.on('close', (_, signal) => {
-      clearInterval(timer);
-      resolve(signal);
-    });
+async function killAt(
+  run: Record<string, unknown>,
+  out: string,
+  step: number,
+): Promise<NodeJS.Signals | null> {
+  const child = spawn(process.execPath, [childScript('train-run.mjs'), JSON.stringify(run)], {
+    env: cleanEnvironment(),
+    stdio: 'ignore',
   });
+  return (await interrupt(child, 'SIGKILL', () => lines(out) >= step)).signal;
 }
 
 t.test('killed twice with SIGKILL and resumed: the same metrics and weights', async (t) => {

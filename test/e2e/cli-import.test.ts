@@ -137,7 +137,7 @@ t.test('import: a report for people and one for machines', async (t) => {
   const { provenance } = JSON.parse(await readFile(path.join(root, 'three', 'index.json'), 'utf8'));
   t.match(provenance.options, {
     channel: 0,
-    square: false,
+    squarePixels: false,
     orientation: 'RAS',
     split: { rule: 'random', testShare: 0.5, seed: 3 },
   });

@@ -9,12 +9,12 @@ import { outcome } from '../helpers/child.js';
 import { gmiseg, gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
-import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
+import { boxLabels, niftiBytes, type Shape3, scanVoxels } from '../helpers/tiny-dataset.js';
 
 const CPU = ['--device', 'cpu', '--threads', '1'];
 const shape: Shape3 = [20, 24, 8];
 const labels = boxLabels(shape);
-const voxels = Int16Array.from(labels, (label, at) => 200 + 700 * label + ((at * 7919) % 97));
+const voxels = scanVoxels(labels);
 
 /** A grey picture with a bright box on it, and the box as a mask. */
 function pgmFiles(): { image: Buffer; mask: Buffer } {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { boxLabels, niftiBytes, type Shape3 } from './tiny-dataset.js';
+import { boxLabels, niftiBytes, type Shape3, scanVoxels } from './tiny-dataset.js';
 
 export const SHAPE: Shape3 = [20, 24, 8];
 
@@ -11,13 +11,9 @@ export async function put(file: string, bytes: Buffer | string): Promise<void> {
   await writeFile(file, file.endsWith('.gz') ? gzipSync(bytes) : bytes);
 }
 
-/** A scan in which label 1 is brighter than the ground and label 2 brighter still; `seed` makes it its own. */
-export function scanBytes(seed: number, spacing: Shape3 = [1.5, 1.5, 6], shape: Shape3 = SHAPE): Buffer {
-  const voxels = Int16Array.from(
-    boxLabels(shape),
-    (label, at) => 200 + 700 * label + ((at * 7919 + seed * 31) % 97),
-  );
-  return niftiBytes(voxels, shape, spacing);
+/** A scan of two nested boxes as a file. */
+export function scanBytes(seed: number, spacing: Shape3 = [1.5, 1.5, 6]): Buffer {
+  return niftiBytes(scanVoxels(boxLabels(SHAPE), seed), SHAPE, spacing);
 }
 
 /** The labels of such a scan; `values` replaces 1 and 2. */

@@ -56,9 +56,13 @@ export function boxLabels(shape: Shape3): Uint8Array {
   );
 }
 
+/** A scan in which label 1 is brighter than the ground and label 2 brighter still; `seed` makes it its own. */
+export function scanVoxels(labels: Uint8Array, seed = 0): Int16Array {
+  return Int16Array.from(labels, (label, at) => 200 + 700 * label + ((at * 7919 + seed * 31) % 97));
+}
+
 /**
- * A small nnU-Net raw folder: `patientNNN_frame01|02`, anisotropic volumes in
- * which label 1 is brighter than the ground and label 2 brighter still.
+ * A small nnU-Net raw folder: `patientNNN_frame01|02`, anisotropic volumes, both frames of a patient the same.
  */
 export async function writeNnunet(
   folder: string,
@@ -70,13 +74,9 @@ export async function writeNnunet(
   for (let patient = 1; patient <= patients; patient++) {
     for (const frame of ['01', '02']) {
       const name = `patient${String(patient).padStart(3, '0')}_frame${frame}`;
-      const voxels = Int16Array.from(
-        labels,
-        (label, at) => 200 + 700 * label + ((at * 7919 + patient * 31) % 97),
-      );
       await writeFile(
         path.join(folder, 'imagesTr', `${name}_0000.nii.gz`),
-        gzipSync(niftiBytes(voxels, shape, spacing)),
+        gzipSync(niftiBytes(scanVoxels(labels, patient), shape, spacing)),
       );
       await writeFile(
         path.join(folder, 'labelsTr', `${name}.nii.gz`),

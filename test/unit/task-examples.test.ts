@@ -20,7 +20,7 @@ import { type ExampleSettings, NONE_KNOWN, prepareExamples } from '../../lib/tas
 import { thickAxis } from '../../lib/task/slices-of-volume.js';
 import { labelsOf, sameChannels } from '../../lib/task/state.js';
 import { discs, scene } from '../helpers/tasks.js';
-import { boxLabels, fill, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
+import { boxLabels, fill, niftiBytes, type Shape3, scanVoxels } from '../helpers/tiny-dataset.js';
 
 const SETTINGS: ExampleSettings = {
   window: undefined,
@@ -247,7 +247,7 @@ t.test('labels: those of the masks, those named, those that are wanted', async (
 t.test('volumes become slices', async (t) => {
   const shape: Shape3 = [20, 24, 12];
   const labels = boxLabels(shape);
-  const voxels = Int16Array.from(labels, (label, at) => 200 + 700 * label + ((at * 7919) % 97));
+  const voxels = scanVoxels(labels);
   const root = t.testdir();
   for (const [name, values] of [
     ['a', voxels],

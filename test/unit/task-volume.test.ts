@@ -16,7 +16,7 @@ import type { TaskExample } from '../../lib/task/example.js';
 import { alike, unlike } from '../helpers/alike.js';
 import { TINY_WEIGHTS } from '../helpers/models.js';
 import { discs, taskModel } from '../helpers/tasks.js';
-import { boxLabels, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
+import { boxLabels, niftiBytes, type Shape3, scanVoxels } from '../helpers/tiny-dataset.js';
 
 const INVALID = 'ERR_INVALID_ARG';
 const shape: Shape3 = [20, 24, 8];
@@ -26,12 +26,8 @@ async function files(t: Test, count: number): Promise<{ images: string[]; truth:
   const root = t.testdir();
   const images: string[] = [];
   for (let at = 0; at < count; at++) {
-    const voxels = Int16Array.from(
-      labels,
-      (label, voxel) => 200 + 700 * label + ((voxel * 7919 + 31 * at) % 97),
-    );
     images.push(join(root, `v${at}.nii`));
-    await writeFile(images[at]!, niftiBytes(voxels, shape, [1.5, 1.5, 6], [-12, 30, 7]));
+    await writeFile(images[at]!, niftiBytes(scanVoxels(labels, at), shape, [1.5, 1.5, 6], [-12, 30, 7]));
   }
   const truth = join(root, 'truth.nii');
   await writeFile(truth, niftiBytes(labels, shape, [1.5, 1.5, 6], [-12, 30, 7]));

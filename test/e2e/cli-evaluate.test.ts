@@ -8,6 +8,7 @@ import { evaluate } from '../../lib/evaluate.js';
 import type { Summary } from '../../lib/evaluation/summary.js';
 import { readVolume, writeMask } from '../../lib/image/index.js';
 import { gmiseg } from '../helpers/cli.js';
+import { pnmBytes } from '../helpers/layout-files.js';
 import { fill, niftiBytes, type Shape3 } from '../helpers/tiny-dataset.js';
 
 const SHAPE: Shape3 = [14, 12, 6];
@@ -145,7 +146,7 @@ t.test('pictures: 0/255 against labels, subjects from a file, spacing', async (t
     );
     const mask = data.map((value, i) => (value === 2 && i % 20 >= at ? 1 : 0));
     await writeMask(path.join(pred, `${name}.png`), { data: mask, width: 20, height: 10 });
-    await writeFile(path.join(truth, `${name}.pgm`), Buffer.concat([Buffer.from('P5 20 10 255\n'), data]));
+    await writeFile(path.join(truth, `${name}.pgm`), pnmBytes({ data, width: 20, height: 10 }));
   }
   const args = ['evaluate', '--pred', pred, '--truth', truth, '--json'];
   const ambiguous = await gmiseg(args);

@@ -7,6 +7,7 @@ import { overlap } from '../../lib/metrics.js';
 import { readTensors } from '../helpers/checkpoints.js';
 import { outcome } from '../helpers/child.js';
 import { gmiseg, gmisegProcess, spawnGmiseg } from '../helpers/cli.js';
+import { pnmBytes } from '../helpers/layout-files.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 import { boxLabels, niftiBytes, type Shape3, scanVoxels } from '../helpers/tiny-dataset.js';
@@ -18,12 +19,13 @@ const voxels = scanVoxels(labels);
 
 /** A grey picture with a bright box on it, and the box as a mask. */
 function pgmFiles(): { image: Buffer; mask: Buffer } {
+  const [width, height] = [40, 30];
   const pgm = (value: (inside: boolean, at: number) => number): Buffer => {
-    const pixels = Uint8Array.from({ length: 40 * 30 }, (_, at) => {
-      const [x, y] = [at % 40, Math.floor(at / 40)];
+    const data = Uint8Array.from({ length: width * height }, (_, at) => {
+      const [x, y] = [at % width, Math.floor(at / width)];
       return value(x >= 10 && x < 25 && y >= 8 && y < 20, at);
     });
-    return Buffer.concat([Buffer.from('P5\n40 30\n255\n', 'latin1'), pixels]);
+    return pnmBytes({ data, width, height });
   };
   return {
     image: pgm((inside, at) => (inside ? 180 : 60) + (at % 7)),

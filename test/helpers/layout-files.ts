@@ -50,10 +50,17 @@ export function nrrdBytes(voxels: Uint8Array, shape: Shape3): Buffer {
   return Buffer.concat([Buffer.from(`${head.join('\n')}\n\n`), gzipSync(voxels)]);
 }
 
-/** A binary PPM (3 channels) or PGM (1), with a comment in its head, as old tools write them. */
-export function pnmBytes(channels: 1 | 3, width: number, height: number, data: Uint8Array): Buffer {
+interface PnmPicture {
+  data: ArrayLike<number>;
+  width: number;
+  height: number;
+  channels?: number;
+}
+
+/** A binary PGM or, with 3 channels, PPM, with a comment in its head, as old tools write them. */
+export function pnmBytes({ data, width, height, channels = 1 }: PnmPicture): Buffer {
   return Buffer.concat([
     Buffer.from(`P${channels === 3 ? 6 : 5}\n# made by hand\n${width} ${height}\n255\n`),
-    Buffer.from(data),
+    Uint8Array.from(data),
   ]);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { native } from '../../lib/native.js';
 import { cleanEnvironment } from '../helpers/child.js';
+import { pnmBytes } from '../helpers/layout-files.js';
 import { picture } from '../helpers/models.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -52,9 +53,7 @@ t.test('the packed package works elsewhere, in a folder with a space', async (t)
   const doctor = run(main, 'doctor', '--json');
   t.match(JSON.parse(doctor.stdout), { addon: { version: native().version } }, doctor.stderr);
 
-  const { data, width, height } = picture(48, 40, 1);
-  const image = Buffer.concat([Buffer.from(`P5\n${width} ${height}\n255\n`), data]);
-  writeFileSync(join(folder, 'scan.pgm'), image);
+  writeFileSync(join(folder, 'scan.pgm'), pnmBytes(picture(48, 40, 1)));
   const predict = run(main, 'predict', '--image', 'scan.pgm', '--box', '8,6,30,30', '--out', 'masks');
   t.equal(predict.status, 0, predict.stderr);
   t.ok(existsSync(join(folder, 'masks', 'scan.png')));

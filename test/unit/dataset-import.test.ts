@@ -5,6 +5,7 @@ import t from 'tap';
 import { importDataset } from '../../lib/dataset/import-dataset.js';
 import { openDataset } from '../../lib/dataset/layouts/index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
+import { pnmBytes } from '../helpers/layout-files.js';
 import { parseSafetensors } from '../helpers/safetensors.js';
 import { niftiBytes, writeNnunet } from '../helpers/tiny-dataset.js';
 
@@ -189,10 +190,7 @@ t.test('mask and image on different grids are refused, on different places warne
 t.test('plain folders of pictures: greys become labels', async (t) => {
   const root = t.testdir();
   const pgm = (pixels: readonly number[], width: number): Buffer =>
-    Buffer.concat([
-      Buffer.from(`P5\n${width} ${pixels.length / width}\n255\n`, 'latin1'),
-      Buffer.from(pixels),
-    ]);
+    pnmBytes({ data: pixels, width, height: pixels.length / width });
   const picture = Array.from({ length: 36 }, (_, at) => at * 7);
   const mask = (low: number, high: number): number[] =>
     Array.from({ length: 36 }, (_, at) => (at < 12 ? 0 : at < 24 ? low : high));

@@ -178,9 +178,12 @@ t.test('stare: gzipped PPM, two annotators', async (t) => {
       at % width >= x0 && at % width < x0 + 4 ? 255 : 0,
     );
   for (const id of ['im0001', 'im0002', 'im0003']) {
-    await put(path.join(root, `stare-images/${id}.ppm.gz`), pnmBytes(3, width, height, picture));
-    await put(path.join(root, `labels-ah/${id}.ah.ppm.gz`), pnmBytes(1, width, height, vessels(4)));
-    await put(path.join(root, `labels-vk/${id}.vk.ppm.gz`), pnmBytes(1, width, height, vessels(12)));
+    await put(
+      path.join(root, `stare-images/${id}.ppm.gz`),
+      pnmBytes({ data: picture, width, height, channels: 3 }),
+    );
+    await put(path.join(root, `labels-ah/${id}.ah.ppm.gz`), pnmBytes({ data: vessels(4), width, height }));
+    await put(path.join(root, `labels-vk/${id}.vk.ppm.gz`), pnmBytes({ data: vessels(12), width, height }));
   }
   for (const [annotator, column] of [
     [undefined, 4],

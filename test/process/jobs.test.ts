@@ -2,9 +2,9 @@
 import t, { type Test } from 'tap';
 import { GmisegError } from '../../lib/errors.js';
 import type { LoadOptions } from '../../lib/load-options.js';
-import { native } from '../../lib/native.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import { picture, SLOW, TINY } from '../helpers/models.js';
+import { nativeSession } from '../helpers/native-session.js';
 
 const CPU = { device: 'cpu', threads: 1 } as const;
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
@@ -64,15 +64,7 @@ t.test('a job that is aborted while it waits never starts and does not disturb t
 });
 
 t.test('the native queue: a job that is aborted there never starts, abort() is idempotent', async (t) => {
-  const session = await native().load({
-    checkpoint: '',
-    config: JSON.stringify(SLOW),
-    adapter: '',
-    device: 'cpu',
-    dtype: 'float32',
-    threads: 1,
-    seed: 0,
-  }).promise;
+  const session = await nativeSession({ config: JSON.stringify(SLOW) });
   t.teardown(() => session.close());
   const first = session.encode(picture(8, 8));
   const second = session.encode(picture(8, 8));
@@ -140,15 +132,7 @@ t.test('inputs may be changed or transferred as soon as the call returns', async
 });
 
 t.test('the native side copies its inputs too', async (t) => {
-  const session = await native().load({
-    checkpoint: '',
-    config: JSON.stringify(TINY),
-    adapter: '',
-    device: 'cpu',
-    dtype: 'float32',
-    threads: 1,
-    seed: 0,
-  }).promise;
+  const session = await nativeSession({ config: JSON.stringify(TINY) });
   t.teardown(() => session.close());
   const expected = (await session.encode(picture()).promise).toArray();
   const image = picture();
@@ -207,15 +191,7 @@ t.test('a closed embedding', async (t) => {
 });
 
 t.test('handles of the addon cannot be forged or mixed up', async (t) => {
-  const session = await native().load({
-    checkpoint: '',
-    config: JSON.stringify(TINY),
-    adapter: '',
-    device: 'cpu',
-    dtype: 'float32',
-    threads: 1,
-    seed: 0,
-  }).promise;
+  const session = await nativeSession({ config: JSON.stringify(TINY) });
   t.teardown(() => session.close());
   const Constructor = session.constructor as new () => unknown;
   t.throws(() => new Constructor(), /comes from load\(\)/);

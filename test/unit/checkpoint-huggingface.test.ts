@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
-import { native } from '../../lib/native.js';
 import { FIXTURES, readTensors } from '../helpers/checkpoints.js';
+import { nativeSession } from '../helpers/native-session.js';
 import type { RawTensor } from '../helpers/safetensors.js';
 
 // What transformers' SamModel makes of the same weights (scripts/dev/make-checkpoint-fixtures.py).
@@ -27,15 +27,7 @@ function difference(found: Float32Array, name: string): number {
 }
 
 t.test("a Hugging Face folder computes what transformers' SamModel computes", async (t) => {
-  const session = await native().load({
-    checkpoint: HF,
-    config: '',
-    adapter: '',
-    device: 'cpu',
-    dtype: 'float32',
-    threads: 1,
-    seed: 0,
-  }).promise;
+  const session = await nativeSession({ checkpoint: HF });
   const [height, width] = cases.image!.shape as [number, number];
   const embedding = await session.encode({
     data: Uint8Array.from(cases.image!.data),

@@ -2,17 +2,12 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { type NativeSession, native } from '../../lib/native.js';
 import { FIXTURES, inspectError, readTensors, writeTensors } from '../helpers/checkpoints.js';
 import { picture } from '../helpers/models.js';
+import { nativeSession } from '../helpers/native-session.js';
 
 const TINY = join(FIXTURES, 'sam-tiny');
 const HF = join(FIXTURES, 'hf-sam-tiny');
-
-function load(checkpoint: string, adapter = ''): Promise<NativeSession> {
-  const options = { checkpoint, adapter, config: '', device: 'cpu', dtype: 'float32', threads: 1, seed: 0 };
-  return native().load(options).promise;
-}
 
 interface Answer {
   embedding: Float32Array;
@@ -31,7 +26,7 @@ function equalAnswers(one: Answer, other: Answer): boolean {
 
 /** What the model makes of a picture, a point and a box: every weight takes part. */
 async function answer(checkpoint: string): Promise<Answer> {
-  const session = await load(checkpoint);
+  const session = await nativeSession({ checkpoint });
   const { data, width, height, channels } = picture();
   const embedding = await session.encode({ data, width, height, channels }).promise;
   const count = 3;
@@ -99,7 +94,7 @@ t.test('weights that do not fit are listed', async (t) => {
     [reshaped]: { ...tensors[reshaped]!, shape: [32, 1] },
     'image_encoder.blocks.0.Adapter.norm.weight': tensors[missing]!,
   });
-  const error = await load(path).catch((e) => e);
+  const error = await nativeSession({ checkpoint: path }).catch((e) => e);
   t.equal(error.code, 'ERR_CHECKPOINT_MISMATCH');
   t.ok(error.message.includes(path));
   t.match(error.message, /1 missing \(image_encoder\.blocks\.0\.norm1\.bias\)/);
@@ -111,7 +106,9 @@ t.test('weights that do not fit are listed', async (t) => {
   t.match(error.message, /SAM-Med2D/);
 
   const encoder = Object.entries(tensors).filter(([name]) => name.startsWith('image_encoder.'));
-  const half = await load(writeTensors(path, Object.fromEntries(encoder))).catch((e) => e);
+  const half = await nativeSession({ checkpoint: writeTensors(path, Object.fromEntries(encoder)) }).catch(
+    (e) => e,
+  );
   t.equal(half.code, 'ERR_CHECKPOINT_MISMATCH');
   t.match(half.message, /missing \(.*, and \d+ more\)/);
 });
@@ -119,7 +116,7 @@ t.test('weights that do not fit are listed', async (t) => {
 t.test('a file without a SAM is refused by name', async (t) => {
   const path = join(t.testdir(), 'x.safetensors');
   writeTensors(path, { 'fc.weight': { dtype: 'F32', shape: [1], data: Buffer.alloc(4) } });
-  const error = await load(path).catch((e) => e);
+  const error = await nativeSession({ checkpoint: path }).catch((e) => e);
   t.equal(error.code, 'ERR_CHECKPOINT_FORMAT');
   t.match(error.message, /no SAM checkpoint.*"fc\.weight"/);
   t.ok(error.message.includes(path));
@@ -147,7 +144,7 @@ t.test('the identity of a checkpoint is the SHA-256 of its file', async (t) => {
     if (![0, 1, 54, 55, 56, 57, 63].includes(bytes.length % 64)) continue;
     residues.add(bytes.length % 64);
     const digest = createHash('sha256').update(bytes).digest('hex');
-    const error = await load(path, adapter).catch((e) => e);
+    const error = await nativeSession({ checkpoint: path, adapter }).catch((e) => e);
     t.equal(error.code, 'ERR_CHECKPOINT_MISMATCH');
     t.ok(error.message.includes(digest.slice(0, 16)), `${bytes.length} bytes`);
   }
@@ -159,7 +156,7 @@ t.test('a checkpoint that is replaced while it is in use does no harm', async (t
   copyFileSync(join(TINY, 'config.json'), join(folder, 'config.json'));
   const path = join(folder, 'x.safetensors');
   copyFileSync(join(TINY, 'weights.safetensors'), path);
-  const session = await load(path);
+  const session = await nativeSession({ checkpoint: path });
   const before = readFileSync(path);
   await session.save(path, 'full').promise;
   t.notOk(readFileSync(path).equals(before), 'now with our metadata');

@@ -4,7 +4,7 @@ import t from 'tap';
 import { readImage } from '../../lib/image/index.js';
 import { FIXTURES } from '../helpers/checkpoints.js';
 import { gmiseg } from '../helpers/cli.js';
-import { writeDiscStore } from '../helpers/disc-store.js';
+import { writeSceneStore } from '../helpers/scene-store.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 import { writeScenes } from '../helpers/support-folder.js';
 import { discs } from '../helpers/tasks.js';
@@ -66,7 +66,7 @@ t.test('train in episodes, resume, look at it, define a task, predict', async (t
 
 t.test('a U-Net and a CycleGAN on one task of a store', async (t) => {
   const root = t.testdir();
-  const store = await writeDiscStore(path.join(root, 'store'), discs(4));
+  const store = await writeSceneStore(path.join(root, 'store'), discs(4));
   const several = await writeShapeStore(path.join(root, 'several'));
   const support = path.join(root, 'support');
   await writeScenes(support, discs(2));

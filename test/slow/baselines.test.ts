@@ -5,7 +5,7 @@ import type { BaselineConfig } from '../../lib/baseline.js';
 import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
-import { writeDiscStore } from '../helpers/disc-store.js';
+import { writeSceneStore } from '../helpers/scene-store.js';
 import { discs } from '../helpers/tasks.js';
 
 const SCENES = discs(12, { width: 64, height: 64 });
@@ -13,7 +13,7 @@ const SCENES = discs(12, { width: 64, height: 64 });
 /** Mean Dice of the pictures that a network was trained on, by the task interface. */
 async function learned(t: Test, config: BaselineConfig, options: Partial<TrainOptions>): Promise<number> {
   const folder = t.testdir();
-  const store = await writeDiscStore(join(folder, 'store'), SCENES);
+  const store = await writeSceneStore(join(folder, 'store'), SCENES);
   const segmenter = await Segmenter.load({ config, device: 'cpu', threads: 2 });
   t.teardown(() => segmenter.close());
   await segmenter.train(store, {

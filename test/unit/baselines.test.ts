@@ -9,8 +9,8 @@ import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import type { StepReport } from '../../lib/training.js';
 import { FIXTURES, readTensors, writeTensors } from '../helpers/checkpoints.js';
-import { writeDiscStore } from '../helpers/disc-store.js';
 import { picture, TINY_WEIGHTS } from '../helpers/models.js';
+import { writeSceneStore } from '../helpers/scene-store.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 import { discs, scene } from '../helpers/tasks.js';
 
@@ -121,7 +121,7 @@ for (const config of VARIANTS) {
 
   t.test(`${name}: a run that is resumed ends as one that never stopped`, async (t) => {
     const folder = t.testdir();
-    const store = await writeDiscStore(join(folder, 'store'), discs(6));
+    const store = await writeSceneStore(join(folder, 'store'), discs(6));
     const weights = (run: string): Buffer => readFileSync(join(folder, run, 'model.safetensors'));
     // A CycleGAN's pools of 50 must be full before they say anything.
     const gan = config.method === 'cyclegan';

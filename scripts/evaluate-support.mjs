@@ -10,6 +10,7 @@
 // but boxes from the truth: an upper bound for how well the model outlines, not a result of the method.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { supportTable } from './evaluate/support-table.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -53,6 +54,7 @@ const { Progress } = await dist('cli/progress.js');
 const { Segmenter } = await dist('segmenter.js');
 
 /** @typedef {{ entry: any, image: any, mask: { data: Uint8Array, width: number, height: number } }} Slice */
+/** @typedef {{ n: number, engine: string, draw: number, dice: number[], recipe: string }} Run an engine's in one draw */
 
 const store = await SliceStore.open(data);
 const segmenter = await Segmenter.load({
@@ -117,60 +119,84 @@ const engines = values.engines.split(',');
 const sizes = [...new Set(values.n.split(',').map((n) => Math.min(Number(n), pool.length)))];
 /** A pool that is taken whole is the same in every draw. @param {number} n */
 const drawsOf = (n) => (n === pool.length ? 1 : Number(values.draws));
-const progress = new Progress();
-/** @type {{ n: number, engine: string, draw: number, dice: number[], recipe: string }[]} */
-const runs = [];
-/** @type {any[]} */
+/** What the sheet shows: the first engine's masks with most supports. @type {any[]} */
 const pictures = [];
-try {
+
+/** @returns {Promise<Run[]>} */
+async function evaluateDraws() {
+  /** @type {Run[]} */
+  const runs = [];
   progress.start('evaluate', sizes.reduce((sum, n) => sum + drawsOf(n), 0) * engines.length);
-  let done = 0;
   for (const n of sizes) {
     for (let draw = 0; draw < drawsOf(n); draw++) {
       const supports = await Promise.all(
         drawSupports(pool, n, { seed: Number(values.seed), draw }).map(slice),
       );
       for (const engine of engines) {
-        const task = await segmenter.defineTask(
-          supports.map(({ image, mask, entry }, at) => ({
-            image,
-            mask,
-            name: `${entry.subject}-${entry.index}-${at}`,
-            group: entry.subject,
-            index: entry.index,
-          })),
-          taskOptions(engine),
-        );
-        const dice = [];
-        for (const entry of asked) {
-          const { image, mask } = await slice(entry);
-          const { masks } = await task.predict(image);
-          dice.push(overlap(masks, mask.data).dice);
-          if (values.sheet && engine === engines[0] && n === sizes.at(-1) && draw === 0) {
-            pictures.push({
-              image,
-              mask: { data: masks, width: mask.width, height: mask.height },
-              truth: mask,
-              caption: `${entry.subject} ${dice.at(-1)?.toFixed(2)}`,
-              names: { mask: 'prediction', truth: 'truth' },
-            });
-          }
-        }
-        runs.push({ n, engine, draw, dice, recipe: task.info.choices[0]?.recipe ?? '' });
-        task.close();
-        progress.update(++done, `N = ${n}, draw ${draw + 1}, ${engine}`);
+        const isShown = engine === engines[0] && n === sizes.at(-1) && draw === 0;
+        runs.push({ n, engine, draw, ...(await evaluateTask(supports, engine, isShown)) });
+        progress.update(runs.length, `N = ${n}, draw ${draw + 1}, ${engine}`);
       }
     }
   }
+  return runs;
+}
+
+/**
+ * @param {readonly Slice[]} supports
+ * @param {string} engine
+ * @param {boolean} isShown on the sheet
+ * @returns {Promise<Pick<Run, 'dice' | 'recipe'>>}
+ */
+async function evaluateTask(supports, engine, isShown) {
+  const task = await segmenter.defineTask(
+    supports.map(({ image, mask, entry }, at) => ({
+      image,
+      mask,
+      name: `${entry.subject}-${entry.index}-${at}`,
+      group: entry.subject,
+      index: entry.index,
+    })),
+    taskOptions(engine),
+  );
+  const dice = [];
+  for (const entry of asked) {
+    const { image, mask } = await slice(entry);
+    const { masks } = await task.predict(image);
+    const score = overlap(masks, mask.data).dice;
+    dice.push(score);
+    if (!values.sheet || !isShown) continue;
+    pictures.push({
+      image,
+      mask: { data: masks, width: mask.width, height: mask.height },
+      truth: mask,
+      caption: `${entry.subject} ${score.toFixed(2)}`,
+      names: { mask: 'prediction', truth: 'truth' },
+    });
+  }
+  const recipe = task.info.choices[0]?.recipe ?? '';
+  task.close();
+  return { dice, recipe };
+}
+
+/** @returns {Promise<number[]>} the Dice of each query */
+async function evaluateBoxes() {
   const boxed = [];
   for (const entry of asked) {
     const { image, mask } = await slice(entry);
-    const box = tightBox(mask, 1);
-    const { masks } = await segmenter.predict(image, { box });
+    const { masks } = await segmenter.predict(image, { box: tightBox(mask, 1) });
     boxed.push(overlap(masks, mask.data).dice);
   }
-  progress.stop();
+  return boxed;
+}
 
+/**
+ * @param {readonly Run[]} runs
+ * @param {readonly number[]} boxed
+ */
+function resultOf(runs, boxed) {
+  const dataset = values.dataset ?? asked[0].dataset;
+  const names = labels.map((label) => (label === 0 ? 'rest' : store.labelName(asked[0].dataset, label)));
   const rows = sizes.map((n) => ({
     n,
     ...Object.fromEntries(
@@ -182,10 +208,9 @@ try {
       }),
     ),
   }));
-  const name = `${values.dataset ?? asked[0].dataset}: ${labels.map((label) => (label === 0 ? 'rest' : store.labelName(asked[0].dataset, label))).join(' + ')}`;
-  const result = {
-    task: name,
-    data: values.dataset ?? asked[0].dataset,
+  return {
+    task: `${dataset}: ${names.join(' + ')}`,
+    data: dataset,
     labels,
     queries: asked.length,
     pool: pool.length,
@@ -199,18 +224,23 @@ try {
       .filter(({ engine }) => engine === 'auto')
       .map(({ n, draw, recipe }) => ({ n, draw, recipe })),
   };
+}
+
+/** Writes what the options ask for and prints the table. @param {ReturnType<typeof resultOf>} result */
+async function report(result) {
   if (out) await writeFile(out, `${JSON.stringify(result, null, 1)}\n`);
   if (values.sheet)
-    await contactSheet(values.sheet, pictures, { columns: 6, title: `${name}, N = ${sizes.at(-1)}` });
-  const cell = (/** @type {any} */ { mean, std }) => `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
-  console.log(
-    `| ${name} (${asked.length} queries, ${values.draws} draws) | ${engines.join(' | ')} | boxes from the truth |`,
-  );
-  console.log(`|---|${engines.map(() => '---:|').join('')}---:|`);
-  for (const row of rows) {
-    const cells = engines.map((engine) => cell(/** @type {any} */ (row)[engine]));
-    console.log(`| N = ${row.n} | ${cells.join(' | ')} | ${distribution(boxed).mean.toFixed(3)} |`);
-  }
+    await contactSheet(values.sheet, pictures, { columns: 6, title: `${result.task}, N = ${sizes.at(-1)}` });
+  const title = `${result.task} (${result.queries} queries, ${values.draws} draws)`;
+  console.log(supportTable([result], engines, [{ title, align: '---', cell: (_, { n }) => `N = ${n}` }]));
+}
+
+const progress = new Progress();
+try {
+  const runs = await evaluateDraws();
+  const boxed = await evaluateBoxes();
+  progress.stop();
+  await report(resultOf(runs, boxed));
 } finally {
   progress.stop();
   await segmenter.close();

@@ -1,17 +1,18 @@
 // The table of several evaluate-support.mjs results: node scripts/evaluate-table.mjs FILE.json ...
 import { readFileSync } from 'node:fs';
+import { enginesOf, supportTable } from './evaluate/support-table.mjs';
 
-const results = process.argv.slice(2).map((file) => JSON.parse(readFileSync(file, 'utf8')));
-const engines = Object.keys(results[0].rows[0]).filter((key) => key !== 'n');
-const cell = (/** @type {{ mean: number, std: number }} */ { mean, std }) =>
-  `${mean.toFixed(3)} ± ${std.toFixed(3)}`;
-console.log(`| task | n | N | ${engines.join(' | ')} | boxes from the truth |`);
-console.log(`|---|---:|---:|${engines.map(() => '---:|').join('')}---:|`);
-for (const { task, queries, rows, boxesFromTruth } of results) {
-  for (const row of rows) {
-    const cells = engines.map((engine) => cell(row[engine]));
-    console.log(
-      `| ${task} | ${queries} | ${row.n} | ${cells.join(' | ')} | ${boxesFromTruth.mean.toFixed(3)} |`,
-    );
-  }
+const files = process.argv.slice(2);
+if (files.length === 0) {
+  console.error('usage: node scripts/evaluate-table.mjs FILE.json ...');
+  process.exit(2);
 }
+/** @type {import('./evaluate/support-table.mjs').SupportResult[]} */
+const results = files.map((file) => JSON.parse(readFileSync(file, 'utf8')));
+console.log(
+  supportTable(results, enginesOf(results), [
+    { title: 'task', align: '---', cell: ({ task }) => task },
+    { title: 'n', align: '---:', cell: ({ queries }) => queries },
+    { title: 'N', align: '---:', cell: (_, { n }) => n },
+  ]),
+);

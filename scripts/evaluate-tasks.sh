@@ -6,11 +6,27 @@
 # and all slices down to 20 pixels, the ends of the structure among them. The CT is one patient: supports from the
 # lower half of the slices, queries from the upper one.
 # GMISEG_EVALUATE passes options on to evaluate-support.mjs, for example "--draws 2 --n 1,16".
+# Results that are there already are kept. OUT_DIR/run.txt says what made them: no folder mixes models or options.
 set -euo pipefail
 data=$1 out=$2 model=${3:-}
 root=$(cd "$(dirname "$0")/.." && pwd)
 source "$root/scripts/lib/cardiac-stores.sh"
 mkdir -p "$out"
+
+run="model: ${model:-the one of the package}
+options: ${GMISEG_EVALUATE:-none}"
+if [ -e "$out/run.txt" ]; then
+  made=$(cat "$out/run.txt")
+elif compgen -G "$out/*.json" >/dev/null; then
+  made='unknown: there is no run.txt'
+else
+  made=$run
+  echo "$run" >"$out/run.txt"
+fi
+if [ "$made" != "$run" ]; then
+  printf '%s\n' "The results in $out were made otherwise; give another OUT_DIR." "$made" 'Asked for now:' "$run" >&2
+  exit 1
+fi
 
 store() { # store NAME IMPORT_OPTIONS...
   local name=$1

@@ -1,7 +1,7 @@
 // npm test [-- files or tap options]: the quick tests; with --slow those of test/slow.
 // --tap FILE also writes the raw results there.
 import { spawnSync } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { filesBelow, ROOT, resolveDependency, say } from './lib/project.mjs';
 
@@ -11,6 +11,24 @@ const args = process.argv.slice(2);
 const slow = take('--slow');
 const tapFile = take('--tap', true);
 const only = take('--only', true);
+
+/** Removes what runs that were killed have compiled. */
+function sweepBundles() {
+  const folder = join(ROOT, '.tap');
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const pid = name.match(/^bundle-(\d+)$/)?.[1];
+    if (pid && !isRunning(Number(pid))) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** @param {number} pid */
+function isRunning(pid) {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code !== 'ESRCH';
+  }
+}
 
 /**
  * @param {string} flag
@@ -47,6 +65,7 @@ const env = process.stdout.isTTY ? process.env : { CI: 'true', ...process.env };
 
 // In tap's own folder, which git and tap's bookkeeping leave alone. Another run may go on beside this one.
 const compiled = join('.tap', `bundle-${process.pid}`);
+sweepBundles();
 // esbuild is there only after the set-up.
 const { bundleTests } = await import('./lib/bundle-tests.mjs');
 try {

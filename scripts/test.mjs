@@ -78,4 +78,6 @@ try {
   process.exitCode = status ?? 1;
 } finally {
   rmSync(join(ROOT, compiled), { recursive: true, force: true });
+  // tap keeps its results by the names of the files.
+  rmSync(join(ROOT, '.tap', 'test-results', compiled), { recursive: true, force: true });
 }

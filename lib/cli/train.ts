@@ -210,7 +210,8 @@ async function resumedSource(flags: TrainFlags): Promise<ModelSource> {
 
 /** What the flags say of the model to start from. */
 function namedSource(flags: TrainFlags): ModelSource {
-  const config = flags.config ?? baselineOf(flags);
+  const baseline = baselineOf(flags); // refuses what does not go together
+  const config = flags.config ?? baseline;
   return {
     ...(flags.checkpoint === undefined ? {} : { checkpoint: flags.checkpoint }),
     ...(config === undefined ? {} : { config }),

@@ -128,6 +128,32 @@ t.test('an answer’s low-resolution logits and a binary mask are prompts', asyn
   unlike(t, (await segmenter.predict(embedding, { ...PROMPTS, mask: binary }, options)).logits, first.logits);
 });
 
+t.test('questions in any order, to one image or to several, have the same answers', async (t) => {
+  const segmenter = await load(t);
+  const [a, b] = [await segmenter.encode(picture()), await segmenter.encode(picture(40, 48))];
+  const mask = new Uint8Array(48 * 40).fill(1, 300, 900);
+  const questions = [
+    [a, PROMPTS],
+    [b, PROMPTS],
+    [a, { ...PROMPTS, mask }],
+    [a, { boxes: [PROMPTS.box, [1, 2, 20, 30]] }],
+    [b, {}],
+  ] as const;
+  const ask = async ([image, prompts]: (typeof questions)[number], of = segmenter): Promise<Prediction> =>
+    await of.predict(image, prompts, { returnLowRes: true });
+  const first = [];
+  for (const question of questions) first.push(await ask(question));
+  const again = [];
+  for (const question of [...questions].reverse()) again.unshift(await ask(question));
+  t.same(again, first);
+  // Asked of one who knows nothing of the other image, or of the question before.
+  for (const [at, [image, prompts]] of questions.entries()) {
+    const fresh = await load(t);
+    const own = await fresh.encode(image === a ? picture() : picture(40, 48));
+    t.same(await ask([own, prompts] as never, fresh), first[at], `question ${at}`);
+  }
+});
+
 t.test('no prompt at all is a question too', async (t) => {
   t.match(await (await load(t)).predict(picture()), { count: 1 });
 });

@@ -223,9 +223,20 @@ const EmbeddingImpl& SessionImpl::own(const Embedding& embedding) const {
   return *image;
 }
 
+const sam::MaskDecoderImpl::FirstLook& SessionImpl::first_look(
+    const std::shared_ptr<const support::Seen>& seen, const at::Tensor& positions,
+    const sam::EncodedPrompts& prompts) {
+  if (looked_at_.lock() != seen) {
+    first_look_ = model_->sam->mask_decoder->look(seen->features, positions, prompts);
+    looked_at_ = seen;
+  }
+  return first_look_;
+}
+
 void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, const PredictOptions& options,
                           const PredictOutput& out, const Progress& progress) {
-  const auto& image = *own(embedding).seen;
+  const auto seen = own(embedding).seen;
+  const auto& image = *seen;
   const auto& config = model_->sam->config;
   const int64_t side = sam::low_res_of(image.frame, config), grid = support::grid_of(image);
   const auto fits = [&](size_t got, int64_t wanted, const char* name) {
@@ -254,9 +265,11 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
     const int64_t count = std::min(rows_at_once, batch.rows - first);
     const auto prompts = prompts_of_rows(batch, image.frame, first, count);
     const auto encoded = model_->sam->prompt_encoder->forward(prompts, count, grid);
+    const bool same_for_all = !prompts.masks.defined() && !config.dense_prompts;
     const auto decoded = model_->sam->mask_decoder->forward(
         image.features, positions, encoded,
-        options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle);
+        options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle,
+        same_for_all ? &first_look(seen, positions, encoded) : nullptr);
     const auto logits = sam::postprocess(decoded.logits, image.frame, config);
     const int64_t at_mask = first * masks_a_row;
     if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);

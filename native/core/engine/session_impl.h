@@ -85,9 +85,20 @@ class SessionImpl : public Session {
   sam::Prompts prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,
                                int64_t count) const;
 
+  // Of prompts without a mask.
+  const sam::MaskDecoderImpl::FirstLook& first_look(const std::shared_ptr<const support::Seen>& seen,
+                                                    const at::Tensor& positions,
+                                                    const sam::EncodedPrompts& prompts);
+
   std::shared_ptr<model::Model> model_;
   int threads_;
   std::optional<EmbeddingCache> cache_;
+
+ private:
+  // Of the image that was asked about last: whoever clicks does so several times in a row. One alone, for it
+  // is larger than an embedding.
+  std::weak_ptr<const support::Seen> looked_at_;
+  sam::MaskDecoderImpl::FirstLook first_look_;
 };
 
 // Over a baseline: pictures are its inputs, tasks by example all that it answers. Training and saving are as

@@ -5,6 +5,8 @@
 #include <ATen/ThreadLocalState.h>
 #include <torch/types.h>
 
+#include "runtime/one_thread.h"
+
 namespace gmiseg::sam {
 
 MaskDecoderImpl::MaskDecoderImpl(const SamConfig& config) {
@@ -43,15 +45,22 @@ at::Tensor row_of(const at::Tensor& images, int64_t row) {
 
 }  // namespace
 
-DecodedMasks MaskDecoderImpl::forward(const ImageFeatures& features, const at::Tensor& positions,
-                                      const EncodedPrompts& prompts, MaskChoice choice) {
-  const int64_t rows = prompts.sparse.size(0);
-  const auto own = at::cat({iou_token_->weight, mask_tokens_->weight}, 0).unsqueeze(0);
-  const auto tokens = at::cat({own.expand({rows, -1, -1}), prompts.sparse}, 1);
+MaskDecoderImpl::FirstLook MaskDecoderImpl::look(const ImageFeatures& features, const at::Tensor& positions,
+                                                 const EncodedPrompts& prompts) {
   // Without mask prompts all rows see one and the same map.
   const bool shared = features.embedding.size(0) == 1 && prompts.dense.stride(0) == 0;
   const auto dense = shared ? prompts.dense.narrow(0, 0, 1) : prompts.dense;
-  const auto state = transformer_->begin(for_rows(features.embedding, rows) + dense, positions, tokens);
+  return transformer_->look(for_rows(features.embedding, prompts.sparse.size(0)) + dense, positions);
+}
+
+DecodedMasks MaskDecoderImpl::forward(const ImageFeatures& features, const at::Tensor& positions,
+                                      const EncodedPrompts& prompts, MaskChoice choice,
+                                      const FirstLook* seen) {
+  const int64_t rows = prompts.sparse.size(0);
+  const auto own = at::cat({iou_token_->weight, mask_tokens_->weight}, 0).unsqueeze(0);
+  const auto tokens = at::cat({own.expand({rows, -1, -1}), prompts.sparse}, 1);
+  const auto state =
+      transformer_->begin(seen != nullptr ? *seen : look(features, positions, prompts), tokens);
   std::vector<at::Tensor> maps;
   if (!features.high_res.empty()) {
     maps = {for_rows(skip0_->forward(features.high_res[0]), rows),
@@ -115,13 +124,16 @@ DecodedMasks MaskDecoderImpl::finish(const TwoWayTransformerImpl::State& state,
   std::vector<at::Tensor> weights;
   const int64_t first = choice == MaskChoice::kMulti ? 1 : 0,
                 last = choice == MaskChoice::kSingle ? 1 : kMaskTokens;
-  for (int64_t i = first; i < last; ++i)
-    weights.push_back(hypernetworks_[i]->forward(queries.select(1, 1 + i)));
-  const auto mixing = at::stack(weights, 1);  // [rows, M, C]
   DecodedMasks out;
+  {
+    const runtime::OneThread alone(queries.is_cpu() && queries.size(0) == 1);
+    for (int64_t i = first; i < last; ++i)
+      weights.push_back(hypernetworks_[i]->forward(queries.select(1, 1 + i)));
+    out.iou = iou_head_->forward(queries.select(1, 0)).slice(1, first, last);
+  }
+  const auto mixing = at::stack(weights, 1);  // [rows, M, C]
   out.logits =
       maps.empty() ? upscaled(image, mixing, height, width) : upscaled(image, maps, mixing, height, width);
-  out.iou = iou_head_->forward(queries.select(1, 0)).slice(1, first, last);
   return out;
 }
 

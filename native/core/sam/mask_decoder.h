@@ -20,9 +20,14 @@ enum class MaskChoice { kSingle, kMulti, kAll };
 class MaskDecoderImpl : public torch::nn::Module {
  public:
   explicit MaskDecoderImpl(const SamConfig& config);
-  // Features of B images, positions [1, C, g, g], P prompts: P / B of each image, image by image.
+  // What the transformer's first layer makes of one image without a mask prompt, whatever is asked then: a
+  // quarter of what a single prompt costs.
+  using FirstLook = TwoWayBlockImpl::ImageSide;
+  FirstLook look(const ImageFeatures& features, const at::Tensor& positions, const EncodedPrompts& prompts);
+  // Features of B images, positions [1, C, g, g], P prompts: P / B of each image, image by image. `seen`: the
+  // first look at them, where it was kept.
   DecodedMasks forward(const ImageFeatures& features, const at::Tensor& positions,
-                       const EncodedPrompts& prompts, MaskChoice choice);
+                       const EncodedPrompts& prompts, MaskChoice choice, const FirstLook* seen = nullptr);
 
  private:
   static constexpr int64_t kMaskTokens = 4;

@@ -5,6 +5,8 @@
 
 #include <cmath>
 
+#include "runtime/one_thread.h"
+
 namespace gmiseg::sam {
 
 namespace {
@@ -13,6 +15,13 @@ namespace {
 constexpr int64_t kMostScores = int64_t{1} << 19;
 // As many times as many queries as keys are worth another layout of the scores.
 constexpr int64_t kManyQueries = 8;
+
+// Products of so few tokens are done before a second thread is awake.
+constexpr int64_t kFewTokens = 32;
+
+bool few(const at::Tensor& tokens) {
+  return tokens.is_cpu() && tokens.size(0) * tokens.size(1) <= kFewTokens;
+}
 
 // [B, C, g, g] -> [B, g * g, C]
 at::Tensor tokens_of(const at::Tensor& map) { return map.flatten(2).transpose(1, 2); }
@@ -27,12 +36,18 @@ DecoderAttentionImpl::DecoderAttentionImpl(int64_t dim, int64_t heads, int64_t d
   out_proj_ = register_module("out_proj", Linear(inner, dim));
 }
 
-at::Tensor DecoderAttentionImpl::forward(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const auto by_head = [&](const at::Tensor& x) {
-    return x.view({x.size(0), x.size(1), heads_, x.size(2) / heads_}).transpose(1, 2);
-  };
-  const auto queries = by_head(q_proj_->forward(q)), keys = by_head(k_proj_->forward(k));
-  const auto values = by_head(v_proj_->forward(v));
+at::Tensor DecoderAttentionImpl::by_head(const at::Tensor& x) const {
+  return x.view({x.size(0), x.size(1), heads_, x.size(2) / heads_}).transpose(1, 2);
+}
+
+at::Tensor DecoderAttentionImpl::queries_of(const at::Tensor& q) { return by_head(q_proj_->forward(q)); }
+
+DecoderAttentionImpl::Sources DecoderAttentionImpl::sources_of(const at::Tensor& k, const at::Tensor& v) {
+  return {by_head(k_proj_->forward(k)), by_head(v_proj_->forward(v))};
+}
+
+at::Tensor DecoderAttentionImpl::forward(const at::Tensor& queries, const Sources& sources) {
+  const auto& [keys, values] = sources;
   const double scale = 1.0 / std::sqrt(static_cast<double>(queries.size(3)));
   at::Tensor answers;
   if (queries.size(2) * keys.size(2) > kMostScores) {
@@ -65,21 +80,34 @@ TwoWayBlockImpl::TwoWayBlockImpl(const SamConfig& config, bool skip_first_pe)
   image_to_token_ = register_module("cross_attn_image_to_token", DecoderAttention(dim, heads, 2));
 }
 
-std::pair<at::Tensor, at::Tensor> TwoWayBlockImpl::forward(at::Tensor queries, at::Tensor keys,
-                                                           const at::Tensor& query_pe,
-                                                           const at::Tensor& key_pe) {
-  if (skip_first_pe_) {
-    queries = self_attn_->forward(queries, queries, queries);
-  } else {
-    const auto q = queries + query_pe;
-    queries = queries + self_attn_->forward(q, q, queries);
+TwoWayBlockImpl::ImageSide TwoWayBlockImpl::look(const at::Tensor& keys, const at::Tensor& key_pe) {
+  const auto placed = keys + key_pe;
+  return {keys, token_to_image_->sources_of(placed, keys), image_to_token_->queries_of(placed)};
+}
+
+std::pair<at::Tensor, at::Tensor> TwoWayBlockImpl::forward(at::Tensor queries, const ImageSide& image,
+                                                           const at::Tensor& query_pe) {
+  at::Tensor asked;
+  {
+    const runtime::OneThread alone(few(queries));
+    if (skip_first_pe_) {
+      queries = self_attn_->forward(queries, queries, queries);
+    } else {
+      const auto q = queries + query_pe;
+      queries = queries + self_attn_->forward(q, q, queries);
+    }
+    queries = norm1_->forward(queries);
+    asked = token_to_image_->queries_of(queries + query_pe);
   }
-  queries = norm1_->forward(queries);
-  const auto k = keys + key_pe;
-  queries = norm2_->forward(queries + token_to_image_->forward(queries + query_pe, k, keys));
-  queries = norm3_->forward(queries + lin2_->forward(at::relu(lin1_->forward(queries))));
-  keys = norm4_->forward(keys + image_to_token_->forward(k, queries + query_pe, queries));
-  return {queries, keys};
+  const auto told = token_to_image_->forward(asked, image.sources);
+  DecoderAttentionImpl::Sources tokens;
+  {
+    const runtime::OneThread alone(few(queries));
+    queries = norm2_->forward(queries + told);
+    queries = norm3_->forward(queries + lin2_->forward(at::relu(lin1_->forward(queries))));
+    tokens = image_to_token_->sources_of(queries + query_pe, queries);
+  }
+  return {queries, norm4_->forward(image.keys + image_to_token_->forward(image.queries, tokens))};
 }
 
 TwoWayTransformerImpl::TwoWayTransformerImpl(const SamConfig& config) {
@@ -92,11 +120,13 @@ TwoWayTransformerImpl::TwoWayTransformerImpl(const SamConfig& config) {
   norm_final_ = register_module("norm_final_attn", LayerNorm(config.prompt_embed_dim, 1e-5));
 }
 
-TwoWayTransformerImpl::State TwoWayTransformerImpl::begin(const at::Tensor& image,
-                                                          const at::Tensor& positions,
+TwoWayBlockImpl::ImageSide TwoWayTransformerImpl::look(const at::Tensor& image, const at::Tensor& positions) {
+  return layers_.front()->look(tokens_of(image), tokens_of(positions));
+}
+
+TwoWayTransformerImpl::State TwoWayTransformerImpl::begin(const TwoWayBlockImpl::ImageSide& image,
                                                           const at::Tensor& tokens) {
-  const auto [queries, keys] =
-      layers_.front()->forward(tokens, tokens_of(image), tokens, tokens_of(positions));
+  const auto [queries, keys] = layers_.front()->forward(tokens, image, tokens);
   return {queries, keys};
 }
 
@@ -105,7 +135,7 @@ TwoWayTransformerImpl::State TwoWayTransformerImpl::finish(const State& state, c
   auto [queries, keys] = state;
   const auto key_pe = tokens_of(positions);
   for (size_t i = 1; i < layers_.size(); ++i)
-    std::tie(queries, keys) = layers_[i]->forward(queries, keys, tokens, key_pe);
+    std::tie(queries, keys) = layers_[i]->forward(queries, layers_[i]->look(keys, key_pe), tokens);
   const auto out = final_attn_->forward(queries + tokens, keys + key_pe, keys);
   return {norm_final_->forward(queries + out), keys};
 }

@@ -303,16 +303,21 @@ async function refuseToReplace(target: string, overwrite: boolean): Promise<void
 }
 
 async function replaceFolder(from: string, to: string): Promise<void> {
-  const old = `${from}.old`;
-  const moved = await rename(to, old).then(
+  const old = `${to}.partial.old`;
+  const there = await stat(to).then(
     () => true,
     () => false,
   );
+  if (there) {
+    // Of a process that was killed when it had put the new one into its place.
+    await rm(old, { recursive: true, force: true });
+    await rename(to, old);
+  }
   try {
     await rename(from, to);
   } catch (error) {
-    if (moved) await rename(old, to);
+    if (there) await rename(old, to);
     throw error;
   }
-  if (moved) await rm(old, { recursive: true, force: true });
+  await rm(old, { recursive: true, force: true });
 }

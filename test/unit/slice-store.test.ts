@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
@@ -84,6 +84,9 @@ t.test('a store is not replaced unless asked, and only a store is', async (t) =>
   };
   await write(folder, false);
   await t.rejects(write(folder, false), { code: 'ERR_DATASET', message: /--force/ });
+  // As a process leaves it that was killed in the middle of a replacement.
+  await mkdir(`${folder}.partial.old`);
+  await writeFile(path.join(`${folder}.partial.old`, 'index.json'), '{}');
   await write(folder, true);
   await t.rejects(write(path.join(path.dirname(folder), 'other'), true), { code: 'ERR_DATASET' });
   t.same((await readdir(path.dirname(folder))).sort(), ['other', 'store'], 'no temporary folder is left');

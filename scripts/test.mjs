@@ -1,5 +1,6 @@
 // npm test [-- files or tap options]: the quick tests; with --slow those of test/slow.
-// --tap FILE also writes the raw results there.
+//   --tap FILE   also write the raw results there
+//   --jobs N, --timeout SECONDS   files at a time, and how long one may take
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -11,6 +12,9 @@ const args = process.argv.slice(2);
 const slow = take('--slow');
 const tapFile = take('--tap', true);
 const only = take('--only', true);
+// Two at a time keep a two-core machine busy and usable.
+const jobs = Number(take('--jobs', true) ?? (slow ? 1 : 2));
+const seconds = Number(take('--timeout', true) ?? (slow ? 3600 : 240));
 
 /** Removes what runs that were killed have compiled. */
 function sweepBundles() {
@@ -57,7 +61,8 @@ if (!tap) throw new Error('tap is not installed; run `npm ci`');
 const options = [
   ...(process.stdout.isTTY ? [] : ['--reporter=terse']),
   ...(tapFile ? [`--output-file=${tapFile}`] : []),
-  ...(slow ? ['--timeout=3600', '--jobs=1'] : []),
+  // Each file has a limit of its own.
+  '--timeout=0',
   ...args.filter((arg) => !/\.test\.ts$/.test(arg)),
 ];
 // Without a terminal tap's reporter would repaint its summary line after line, unless it believes in a CI.
@@ -69,15 +74,13 @@ sweepBundles();
 // esbuild is there only after the set-up.
 const { bundleTests } = await import('./lib/bundle-tests.mjs');
 try {
-  const tests = await bundleTests(files, compiled);
-  const { status } = spawnSync(process.execPath, [tap, 'run', ...options, ...tests], {
+  const tests = { files: await bundleTests(files, compiled), jobs, seconds };
+  const { status } = spawnSync(process.execPath, [tap, 'run', ...options, 'scripts/lib/all-tests.mjs'], {
     cwd: ROOT,
-    env,
+    env: { ...env, GMISEG_TESTS: JSON.stringify(tests) },
     stdio: 'inherit',
   });
   process.exitCode = status ?? 1;
 } finally {
   rmSync(join(ROOT, compiled), { recursive: true, force: true });
-  // tap keeps its results by the names of the files.
-  rmSync(join(ROOT, '.tap', 'test-results', compiled), { recursive: true, force: true });
 }

@@ -19,10 +19,7 @@ t.test('load options', async (t) => {
     [{ checkpoint: 5 }, /^checkpoint must be a path or a file URL, but got 5\.$/],
     [{ checkpoint: '' }, /^checkpoint must be a path or a file URL, but got ""\.$/],
     [{ checkpoint: new URL('https://example.org/x') }, /^checkpoint must be .*, but got a URL\.$/],
-    [
-      { config: [] },
-      /^config must be 'vit_b', 'vit_l', 'vit_h', 'tiny', 'small', a path or an object, but got an array of length 0/,
-    ],
+    [{ config: [] }, /^config must be 'vit_b', .*, a path or an object, but got an array of length 0/],
     [{ config: TINY, adapter: {} }, /^adapter must be a path/],
     [{ config: TINY, device: 'gpu' }, /^device must be 'auto', 'cpu', 'cuda' or 'cuda:N', but got "gpu"\.$/],
     [{ config: TINY, dtype: 'float16' }, /^dtype must be 'float32' or 'bfloat16', but got "float16"\.$/],

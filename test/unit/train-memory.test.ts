@@ -23,7 +23,7 @@ async function run(
   t.teardown(() => segmenter.close());
   const losses: number[] = [];
   const training = segmenter.train(store, {
-    ...{ out: join(folder, `run-${Math.round(1e9 * Math.random())}`), train: 'all', steps: 1, batchSize: 16 },
+    ...{ out: join(folder, `run-${Math.round(1e9 * Math.random())}`), train: 'all', steps: 1, batchSize: 8 },
     ...{ warmupSteps: 0, learningRate: 1e-3, validateEvery: 0, validateSamples: 0 },
     ...options,
   });

@@ -16,7 +16,7 @@ import {
 import { native } from './native.js';
 import { observed } from './observed.js';
 import { nativePrompts, type Prompts, preparePrompts } from './prompts.js';
-import { type RunSource, readRunSource, runSource, writeRunSource } from './run-folder/run-files.js';
+import { type RunSource, runSource, writeRunSource } from './run-folder/run-files.js';
 import { runJob } from './run-job.js';
 import { defineTask, openTask } from './task/define.js';
 import type { TaskExample } from './task/example.js';
@@ -270,8 +270,16 @@ export class Segmenter implements AsyncDisposable {
         this.#job(site, { signal: options?.signal, kind: 'training' }, (own) => {
           cancellation = own;
           const json = trainOptionsJson(dataset, options);
+          const out = toPath(options.out);
           return async () => {
-            const note = this.#sourceNote(options);
+            // After a training the weights are no longer those of a file.
+            const source = this.#info.trainings === 0 ? this.#source : null;
+            let noted: Promise<void> | undefined;
+            // When the training was accepted: one that is refused leaves no folder.
+            const note = async (): Promise<void> => {
+              if (source !== null) noted ??= writeRunSource(out, source);
+              await noted;
+            };
             const summary = await runJob(
               () => {
                 const job = this.#session.train(json, () => {
@@ -292,25 +300,6 @@ export class Segmenter implements AsyncDisposable {
         }),
       (reason) => cancellation?.cancel(reason),
     );
-  }
-
-  /**
-   * Notes in a run's folder what its model was loaded from, once: to be called when the training was accepted, for one
-   * that is refused leaves no folder.
-   */
-  #sourceNote({ out, resume = false }: TrainOptions): () => Promise<void> {
-    // After a training the weights are no longer those of a file.
-    const known = this.#info.trainings === 0;
-    const folder = toPath(out);
-    let written: Promise<void> | undefined;
-    const write = async (): Promise<void> => {
-      if (!known || (resume && (await readRunSource(folder)) !== null)) return;
-      await writeRunSource(folder, this.#source);
-    };
-    return () => {
-      written ??= write();
-      return written;
-    };
   }
 
   /**

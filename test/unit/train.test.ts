@@ -282,6 +282,63 @@ t.test('a stem that does not work is refused', async (t) => {
   }
 });
 
+t.test('every option arrives, under its name and with its value', async (t) => {
+  const out = join(t.testdir(), 'run');
+  const segmenter = await open(t);
+  // None as it is by itself.
+  const options = {
+    train: ['adapter', 'decoder'],
+    adapter: { kind: 'lora', rank: 2, scale: 0.5 },
+    labels: [1],
+    minPixels: 4,
+    steps: 2,
+    maxMinutes: 5,
+    batchSize: 1,
+    promptsPerImage: 2,
+    accumulate: 2,
+    seed: 7,
+    learningRate: 3e-4,
+    warmupSteps: 1,
+    schedule: 'poly',
+    finalFactor: 0.2,
+    beta1: 0.8,
+    beta2: 0.99,
+    epsilon: 1e-7,
+    weightDecay: 0.03,
+    clipNorm: 0.5,
+    average: 0.5,
+    activationCheckpointing: true,
+    focalWeight: 2,
+    diceWeight: 3,
+    iouWeight: 0.1,
+    target: 'nearest',
+    boxShare: 0.2,
+    pointsShare: 0.3,
+    bothShare: 0.5,
+    maxPoints: 2,
+    boxOffset: 10,
+    refineShare: 0.75,
+    flip: 0.25,
+    noise: 0.01,
+    zoom: 0.1,
+    rotate: 5,
+    gamma: 0.2,
+    validateEvery: 1,
+    validateSamples: 2,
+    checkpointEvery: 1,
+    keepCheckpoints: 1,
+    exportEvery: 2,
+    reportEvery: 1,
+  } satisfies Partial<TrainOptions>;
+  await segmenter.train(store, { out, ...options });
+  const { options: noted } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  for (const [name, value] of Object.entries(options)) t.match(noted[name], value, name);
+  const plain = join(t.testdir({}), 'plain');
+  await (await open(t)).train(store, { out: plain, steps: 1 });
+  const { options: defaults } = JSON.parse(readFileSync(join(plain, 'config.json'), 'utf8'));
+  for (const [name, value] of Object.entries(options)) t.notSame(defaults[name], value, `${name} by itself`);
+});
+
 t.test('bad options and stores are typed errors', async (t) => {
   const segmenter = await open(t);
   const out = join(t.testdir(), 'run');

@@ -274,16 +274,15 @@ export class Segmenter implements AsyncDisposable {
           return async () => {
             // After a training the weights are no longer those of a file.
             const source = this.#info.trainings === 0 ? this.#source : null;
-            let noted: Promise<void> | undefined;
-            // When the training was accepted: one that is refused leaves no folder.
             const note = async (): Promise<void> => {
-              if (source !== null) noted ??= writeRunSource(out, source);
-              await noted;
+              if (source !== null) await writeRunSource(out, source);
             };
+            // From the first report on: a training that is refused leaves no folder.
+            let noted: Promise<void> | undefined;
             const summary = await runJob(
               () => {
                 const job = this.#session.train(json, () => {
-                  observed(note());
+                  noted ??= observed(note());
                   control.onReports();
                 });
                 control.started(job);
@@ -294,7 +293,7 @@ export class Segmenter implements AsyncDisposable {
             ).finally(() => {
               this.#info = readInfo(this.#session);
             });
-            await note();
+            await (noted ?? note());
             return summary;
           };
         }),

@@ -120,6 +120,9 @@ export function labelNames(text: string): Map<number, string> {
 /** Of CT presets, for help. */
 export const WINDOW_NAMES = Object.keys(CT_WINDOWS).join(', ');
 
+/** What --window takes, for help. */
+export const WINDOW_HELP = `grey values that become black and white: LO,HI, percentile (default), or a CT window: ${WINDOW_NAMES}`;
+
 /** `-160,240`, a CT preset's name, or `percentile`. */
 export function intensityWindow(text: string): IntensityWindow {
   if (text === 'percentile') return text;

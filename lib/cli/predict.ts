@@ -10,7 +10,7 @@ import {
   integer,
   intensityWindow,
   oneAxis,
-  WINDOW_NAMES,
+  WINDOW_HELP,
 } from './parsers.js';
 import type { PredictFlags } from './predict-flags.js';
 import type { ItemReport } from './predict-item.js';
@@ -56,11 +56,7 @@ export function registerPredict(program: Command, shell: Shell): void {
         oneAxis,
       )
       .option('--slice <n>', 'only this slice of a volume, from 0', integer('--slice', 0))
-      .option(
-        '--window <lo,hi|preset>',
-        `grey values that become black and white: LO,HI, percentile (default), or a CT window: ${WINDOW_NAMES}`,
-        intensityWindow,
-      )
+      .option('--window <lo,hi|preset>', WINDOW_HELP, intensityWindow)
       .option('--multimask', 'let the model make three masks and keep the one that it trusts most')
       .option('--overlay', 'also write NAME_overlay.png: the image with prompts and mask')
       .option('--dtype <type>', 'float32 or bfloat16', dtype)

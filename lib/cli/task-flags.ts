@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Axis, IntensityWindow } from '../image/index.js';
 import type { TaskOptions } from '../task/options.js';
 import { ENGINES, LOOKS, OUTPUTS, PARTNERS, SCALES, VIEWS } from '../task/recipe.js';
-import { decimal, integer, intensityWindow, oneAxis, WINDOW_NAMES } from './parsers.js';
+import { decimal, integer, intensityWindow, oneAxis, WINDOW_HELP } from './parsers.js';
 import type { SupportFolder } from './support-folder.js';
 import { UsageError } from './usage-error.js';
 
@@ -99,11 +99,7 @@ export function addExampleOptions(command: Command): Command {
     )
     .option('--axes <one|three>', 'one axis, or examples and results across all three', oneOf('axes'))
     .option('--slices <n>', 'examples that all volumes together give (default: 16)', integer('--slices', 1))
-    .option(
-      '--window <lo,hi|preset>',
-      `grey values that become black and white: LO,HI, percentile (default), or a CT window: ${WINDOW_NAMES}`,
-      intensityWindow,
-    )
+    .option('--window <lo,hi|preset>', WINDOW_HELP, intensityWindow)
     .option('--seed <n>', 'seed of the ensemble', integer('--seed', 0));
 }
 

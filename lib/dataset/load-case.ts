@@ -9,6 +9,7 @@ import {
   labelsOnGrid,
   type Orientation,
   orientationOf,
+  PLACES_DIFFER,
   placesDiffer,
   readImage,
   readLabelNames,
@@ -240,8 +241,7 @@ function compareGrids(
   };
   if (image.shape.join() !== label.shape.join()) throw differ('shape', image.shape, label.shape);
   if (spacingsDiffer(image, label)) throw differ('voxel size', image.spacing, label.spacing);
-  if (placesDiffer(label, image))
-    warnings.add('image and mask name different places in space; they are matched voxel by voxel');
+  if (placesDiffer(label, image)) warnings.add(PLACES_DIFFER);
 }
 
 async function loadPicture(

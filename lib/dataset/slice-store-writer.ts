@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { GmisegError } from '../errors.js';
+import { exists } from './layouts/files.js';
 import type { SliceEntry, SliceIndex, SliceProvenance } from './slice-index.js';
 import type { SplitName } from './split.js';
 import { JOURNAL_FILE, type ResumedStore, StoreJournal } from './store-journal.js';
@@ -304,10 +305,7 @@ async function refuseToReplace(target: string, overwrite: boolean): Promise<void
 
 async function replaceFolder(from: string, to: string): Promise<void> {
   const old = `${to}.partial.old`;
-  const there = await stat(to).then(
-    () => true,
-    () => false,
-  );
+  const there = await exists(to);
   if (there) {
     // Of a process that was killed when it had put the new one into its place.
     await rm(old, { recursive: true, force: true });

@@ -15,7 +15,7 @@ export {
   type Uint8Image,
   windowRange,
 } from './intensity.js';
-export { labelsOnGrid, placesDiffer } from './label-grid.js';
+export { labelsOnGrid, PLACES_DIFFER, placesDiffer } from './label-grid.js';
 export { type LabelNames, readLabelNames } from './label-names.js';
 export { type LabelVolume, labelArray, readLabelVolume, toLabelVolume } from './labels.js';
 export {

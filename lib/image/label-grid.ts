@@ -14,6 +14,9 @@ function within(labels: Grid, image: Grid, part: number): boolean {
   return apart <= part * Math.min(...affineSpacing(image.affine));
 }
 
+/** For people, where that is so and no error. */
+export const PLACES_DIFFER = 'image and mask name different places in space; they are matched voxel by voxel';
+
 /** Whether two grids of one shape lie in different places: a corner by more than a tenth of the finest voxel size. */
 export function placesDiffer(labels: Grid, image: Grid): boolean {
   return !within(labels, image, APART);

@@ -37,11 +37,11 @@ export function runSource(
 ): RunSource {
   const isPath = (typeof config === 'string' && !isConfigName(config)) || config instanceof URL;
   return {
-    checkpoint: checkpoint === null ? null : path.resolve(checkpoint),
-    adapter: adapter === undefined ? null : path.resolve(toPath(adapter)),
+    checkpoint: checkpoint === null ? null : toPath(checkpoint),
+    adapter: adapter === undefined ? null : toPath(adapter),
     ...(config === undefined
       ? {}
-      : { config: isPath ? path.resolve(toPath(config)) : (config as string | Record<string, unknown>) }),
+      : { config: isPath ? toPath(config) : (config as string | Record<string, unknown>) }),
     ...(imageSize === undefined ? {} : { imageSize }),
     seed,
   };

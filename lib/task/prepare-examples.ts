@@ -5,6 +5,7 @@ import {
   baseName,
   type IntensityWindow,
   isVolumePath,
+  PLACES_DIFFER,
   placesDiffer,
   takeSlice,
   toUint8,
@@ -161,8 +162,8 @@ async function assemble(
       // A flat volume leaves no choice, and says nothing of the others.
       if (flatAxis(grid.shape) === null) axes = own;
       else flat ??= own;
-      examples.push(...slices(origin, image.volume, mask, { ...settings, axes: own, volumes }));
-      for (const message of volumeWarnings(image.volume, mask)) warnings.push({ source: name, message });
+      const warn = (message: string): void => void warnings.push({ source: name, message });
+      examples.push(...slices(origin, image.volume, mask, { ...settings, axes: own, volumes, warn }));
     } else if (mask === null) {
       prompted.push({ name, group: origin.group, picture: squarePicture(image.picture), prompts: prompts! });
     } else {
@@ -170,15 +171,6 @@ async function assemble(
     }
   }
   return { examples, prompted, axes: axes ?? flat, warnings };
-}
-
-/** What a user should know of a volume's file and of where its mask lies. */
-function volumeWarnings(volume: Volume, mask: LoadedMask | null): string[] {
-  const warnings = [...(volume.source?.warnings ?? [])];
-  if (mask !== null && 'shape' in mask && placesDiffer(labelsLike(mask, volume), volume)) {
-    warnings.push('image and mask name different places in space; they are matched voxel by voxel');
-  }
-  return warnings;
 }
 
 type Origin = Pick<PreparedExample, 'source' | 'group'>;
@@ -211,7 +203,12 @@ function slices(
   origin: Origin,
   volume: Volume,
   mask: LoadedMask | null,
-  settings: ExampleSettings & { readonly axes: readonly Axis[]; readonly volumes: number },
+  settings: ExampleSettings & {
+    readonly axes: readonly Axis[];
+    readonly volumes: number;
+    /** Told what a user should know of the volume's file and of where its mask lies. */
+    readonly warn: (message: string) => void;
+  },
 ): PreparedExample[] {
   const { source: name } = origin;
   if (mask === null) {
@@ -221,8 +218,9 @@ function slices(
     );
   }
   const turned = standardView(volume);
-  const labels = 'shape' in mask ? standardLabels(mask, volume) : null;
-  if (labels === null || labels.shape.join() !== turned.shape.join()) {
+  const placed = 'shape' in mask ? labelsLike(mask, volume) : null;
+  const labels = placed === null ? null : standardLabels(placed, volume);
+  if (placed === null || labels === null || labels.shape.join() !== turned.shape.join()) {
     const found = 'shape' in mask ? mask.shape : [mask.width, mask.height];
     throw new GmisegError(
       'ERR_SHAPE',
@@ -230,7 +228,9 @@ function slices(
       { details: { name, image: volume.shape, mask: found } },
     );
   }
-  const { axes, values, volumes, window } = settings;
+  const { axes, values, volumes, window, warn } = settings;
+  for (const message of volume.source?.warnings ?? []) warn(message);
+  if (placesDiffer(placed, volume)) warn(PLACES_DIFFER);
   const options = settings.volume;
   return exampleSlices(turned, labels.data, name, { axes, values, options, volumes }).map(
     ({ axis, index }) => {

@@ -38,11 +38,13 @@ export function labelsLike(labels: Labels, image: Volume): Volume & Labels {
   return labelsOnGrid({ ...labels, frames: 1, spacing, affine: labels.affine ?? affine }, image);
 }
 
-/** A label volume in the standard orientation, voxel for voxel its image's. */
-export function standardLabels(labels: Labels, image: Volume): Pick<Labels, 'data' | 'shape'> {
-  const { spacing, affine } = image;
-  const { data, shape } = reorient({ ...labelsLike(labels, image), spacing, affine }, STANDARD);
-  return { data, shape };
+/** Labels on their image's grid, voxel for voxel, in the standard orientation. */
+export function standardLabels(
+  { data, shape }: Pick<Labels, 'data' | 'shape'>,
+  { spacing, affine }: Volume,
+): Pick<Labels, 'data' | 'shape'> {
+  const turned = reorient({ data, shape, frames: 1, spacing, affine }, STANDARD);
+  return { data: turned.data, shape: turned.shape };
 }
 
 /** Values of the standard view, back on the volume's own grid. */

@@ -9,7 +9,7 @@ import { packageRoot } from './package-root.js';
 export type * from '../types/native.js';
 
 /** Where an addon may lie below the package's root: cmake-js first, then node-gyp. */
-const BUILD_OUTPUTS = ['build-cmake/Release/gmiseg.node', 'build/Release/gmiseg.node'];
+export const BUILD_OUTPUTS = ['build-cmake/Release/gmiseg.node', 'build/Release/gmiseg.node'];
 
 let loaded: NativeModule | undefined;
 

@@ -1,11 +1,11 @@
 // node scripts/bench/setup.mjs: the peers of `node scripts/bench/run.mjs`, with pinned versions, in the project's
 // cache folder: a Python environment (PyTorch, transformers, ...) and a folder of npm's (onnxruntime-node).
 // GMISEG_PYTHON names the Python, GMISEG_TORCH_INDEX a mirror of PyTorch's index of CPU wheels.
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runInherited, tail } from '../lib/exec.mjs';
 import { ROOT, say } from '../lib/project.mjs';
-import { freeBytes, withLock, withScratch } from '../libtorch/cache.mjs';
+import { freeBytes, putInPlace, withLock, withScratch } from '../libtorch/cache.mjs';
 import { cpuWheelIndex } from '../libtorch/pip.mjs';
 import { findPythons } from '../libtorch/python.mjs';
 import { NPM_PEERS, peerFolder, pythonPeers, REQUIREMENTS } from './cache.mjs';
@@ -65,8 +65,7 @@ async function setUp() {
       await installPython(join(scratch, 'python', 'bin', 'python'));
       await installNode(join(scratch, 'node'));
       // Only its interpreter is used, which finds its packages wherever the folder lies.
-      rmSync(folder, { recursive: true, force: true });
-      renameSync(scratch, folder);
+      putInPlace(scratch, folder);
     });
     say(`the peers are in ${folder}`);
   });

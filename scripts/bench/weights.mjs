@@ -1,18 +1,9 @@
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { run, tail } from '../lib/exec.mjs';
 import { ROOT, say } from '../lib/project.mjs';
-import { withLock, withScratch } from '../libtorch/cache.mjs';
+import { putInPlace, withLock, withScratch } from '../libtorch/cache.mjs';
 import { peerFolder, weightsFolder } from './cache.mjs';
 
 const PEERS = join(ROOT, 'scripts', 'bench', 'peers');
@@ -93,8 +84,7 @@ async function made(entry, file, work) {
     if (existsSync(join(entry, file))) return;
     await withScratch(entry, async (scratch) => {
       await work(scratch);
-      rmSync(entry, { recursive: true, force: true });
-      renameSync(scratch, entry);
+      putInPlace(scratch, entry);
     });
   });
   return entry;

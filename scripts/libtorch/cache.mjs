@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import lockfile from 'proper-lockfile';
@@ -81,6 +81,17 @@ export async function withScratch(entry, work) {
     process.removeListener('SIGINT', stop).removeListener('SIGTERM', stop);
     remove();
   }
+}
+
+/**
+ * Puts what was finished in scratch into its place, over what is broken or old there.
+ *
+ * @param {string} from
+ * @param {string} entry
+ */
+export function putInPlace(from, entry) {
+  rmSync(entry, { recursive: true, force: true });
+  renameSync(from, entry);
 }
 
 /**

@@ -1,7 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fromArchive } from './archive.mjs';
-import { cacheRoot, freeBytes, withLock, withScratch } from './cache.mjs';
+import { cacheRoot, freeBytes, putInPlace, withLock, withScratch } from './cache.mjs';
 import { minorOf, PINNED_VERSION, SIZES } from './config.mjs';
 import { chooseFlavour } from './flavour.mjs';
 import { inspectLibTorch } from './inspect.mjs';
@@ -80,25 +80,23 @@ export async function resolveLibTorch(options = {}) {
       attempts.push({ source, reason: error instanceof Error ? error.message : String(error) });
     },
   };
+  if (!env.LIBTORCH) search.failed('LIBTORCH', 'not set');
   // Whoever sets LIBTORCH means it: falling through to another one would hide the mistake.
-  const found =
-    fromVariable(search) ??
-    (env.LIBTORCH ? undefined : ((await fromPythons(search)) ?? (await fromCache(search))));
+  const found = env.LIBTORCH
+    ? fromFolder(search, env.LIBTORCH)
+    : ((await fromPythons(search)) ?? (await fromCache(search)));
   if (found === undefined) throw new LibTorchNotFoundError(version, flavour, attempts);
   return found;
 }
 
 /**
  * @param {Search} search
+ * @param {string} folder that LIBTORCH names
  * @returns {Resolved | undefined}
  */
-function fromVariable({ env, version, failed }) {
-  if (!env.LIBTORCH) {
-    failed('LIBTORCH', 'not set');
-    return undefined;
-  }
+function fromFolder({ version, failed }, folder) {
   try {
-    return { ...requireMinor(inspectLibTorch(env.LIBTORCH), version), source: 'LIBTORCH' };
+    return { ...requireMinor(inspectLibTorch(folder), version), source: 'LIBTORCH' };
   } catch (error) {
     failed('LIBTORCH', error);
     return undefined;
@@ -194,8 +192,7 @@ async function download({ options, env, log, version, flavour, failed }, entry, 
         const site = await fetchTree({ version, flavour, env, scratch, log });
         const found = requireMinor(inspectLibTorch(join(site, 'torch')), version);
         if (found.flavour !== flavour) throw new Error(`it is a ${found.flavour} build, not ${flavour}`);
-        rmSync(entry, { recursive: true, force: true });
-        renameSync(site, entry);
+        putInPlace(site, entry);
         return { ...found, path: tree, source };
       });
     } catch (error) {

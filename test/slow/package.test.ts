@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
-import { native } from '../../lib/native.js';
+import { BUILD_OUTPUTS, native } from '../../lib/native.js';
 import { cleanEnvironment } from '../helpers/child.js';
 import { pnmBytes } from '../helpers/layout-files.js';
 import { picture } from '../helpers/models.js';
@@ -70,9 +70,7 @@ t.test('the packed package works elsewhere, in a folder with a space', async (t)
 
 /** Of this checkout, as the loader finds it. */
 function builtAddon(): string {
-  const found = ['build-cmake/Release/gmiseg.node', 'build/Release/gmiseg.node']
-    .map((file) => join(root, file))
-    .find((file) => existsSync(file));
+  const found = BUILD_OUTPUTS.map((file) => join(root, file)).find((file) => existsSync(file));
   if (found === undefined) throw new Error('no addon is built');
   return found;
 }

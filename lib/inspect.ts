@@ -21,6 +21,11 @@ export interface RuntimeInfo {
   readonly parallel?: string;
   /** The instruction set that LibTorch's kernels use. */
   readonly cpuCapability: string;
+  /**
+   * Whether the processor computes in bfloat16. Where it does not, a model loaded with dtype `bfloat16` keeps its
+   * weights so and computes in float32, and a training in bfloat16 takes many times as long as one in float32.
+   */
+  readonly bfloat16: boolean;
   readonly cudaBuilt: boolean;
   readonly cudaAvailable: boolean;
   readonly devices: readonly { readonly id: string; readonly name?: string }[];

@@ -69,7 +69,10 @@ export interface LoadOptions {
   readonly imageSize?: number;
   /** `auto` (the default) takes a GPU where LibTorch finds one. */
   readonly device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
-  /** Of weights and arithmetic: `float32` (the default), or `bfloat16`, half the memory. A baseline has `float32` alone. */
+  /**
+   * Of weights and arithmetic: `float32` (the default), or `bfloat16`, half the memory of the weights. A processor that
+   * has no arithmetic of bfloat16 (`runtimeInfo().bfloat16`) computes in float32 then. A baseline has `float32` alone.
+   */
   readonly dtype?: 'float32' | 'bfloat16';
   /** LibTorch's threads for one operation on the CPU, 1 to 4096; 0 (the default) leaves the choice to it. */
   readonly threads?: number;

@@ -126,6 +126,10 @@ export interface TrainOptions {
    * 0 (the default) = the last weights themselves.
    */
   readonly average?: number;
+  /**
+   * Of the arithmetic: `float32` (the default), `tf32` (CUDA), or `bfloat16`, autocast with weights in float32: for GPUs
+   * and for processors that compute in it (`runtimeInfo().bfloat16`), elsewhere it takes many times as long.
+   */
   readonly dtype?: 'float32' | 'tf32' | 'bfloat16';
   /** Recomputes the activations of all blocks of the encoder: trades time for memory. */
   readonly activationCheckpointing?: boolean;

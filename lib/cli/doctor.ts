@@ -110,9 +110,15 @@ function addonChecks(probe: Probe): Check[] {
     {
       name: 'devices',
       ok: true,
-      found: runtime.devices.map(({ id, name }) => (name === undefined ? id : `${id} ${name}`)).join('\n'),
+      found: runtime.devices
+        .map(({ id, name }) => [id, name ?? (id === 'cpu' ? processor(runtime) : '')].join(' ').trim())
+        .join('\n'),
     },
   ];
+}
+
+function processor({ cpuCapability, bfloat16 }: RuntimeInfo): string {
+  return `(${cpuCapability}, ${bfloat16 ? 'computes in bfloat16' : 'no arithmetic of bfloat16: computes in float32'})`;
 }
 
 /** Loads the addon in a process of its own. */

@@ -13,6 +13,9 @@ import type { Shell } from './shell.js';
 import { ADAPTER_KINDS, GAN_VARIANTS, PARTS, planTraining, type TrainFlags } from './train-plan.js';
 import { followTraining } from './train-view.js';
 
+const SLOW_BFLOAT16 =
+  'this processor has no arithmetic of bfloat16, and a training in it takes many times as long. Leave --dtype out.';
+
 export function registerTrain(program: Command, shell: Shell): void {
   const command = addRuntimeOptions(
     program
@@ -92,6 +95,10 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
     const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
+    if (options.dtype === 'bfloat16' && segmenter.info.device === 'cpu') {
+      const { runtimeInfo } = await import('../inspect.js');
+      if (!runtimeInfo().bfloat16) context.warn(SLOW_BFLOAT16);
+    }
     const log = flags.tensorboard === true ? await tensorBoardLog(flags.out) : null;
     const training = segmenter.train(plan.data, options);
     const summary = await followTraining(training, options.steps ?? 1000, context, log);

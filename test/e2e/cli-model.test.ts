@@ -3,6 +3,7 @@ import path from 'node:path';
 import { isDeepStrictEqual as same } from 'node:util';
 import t from 'tap';
 import { readImage, readVolume, reorient, writeVolume } from '../../lib/image/index.js';
+import { runtimeInfo } from '../../lib/inspect.js';
 import { overlap } from '../../lib/metrics.js';
 import { readTensors } from '../helpers/checkpoints.js';
 import { outcome } from '../helpers/child.js';
@@ -47,6 +48,9 @@ t.test('info: a checkpoint for people and for machines', async (t) => {
 t.test('doctor: all is well here, and a broken addon is named with a remedy', async (t) => {
   const healthy = JSON.parse((await gmisegProcess(['doctor', '--json'])).stdout);
   t.match(healthy, { addon: { version: /^\d/, runtime: { torch: /^\d/ } } });
+  const { bfloat16 } = healthy.addon.runtime;
+  const devices = healthy.checks.find(({ name }: { name: string }) => name === 'devices').found;
+  t.match(devices, bfloat16 ? /computes in bfloat16/ : /no arithmetic of bfloat16/);
   // Of memory there may be less than a SAM wants.
   const failed = healthy.checks.filter((check: { ok: boolean }) => !check.ok);
   t.same(
@@ -250,6 +254,13 @@ t.test('train, resume, predict, convert: all weights', async (t) => {
   const resumed = await gmiseg(['train', '--out', run, '--resume', ...CPU, '--json']);
   t.match(resumed, { code: 0, stderr: '' });
   t.match(JSON.parse(resumed.stdout.trim().split('\n').at(-1) ?? ''), { steps: 4, firstStep: 4 });
+  const slow = [...start, '--dtype', 'bfloat16', '--steps', '1'].map((word) =>
+    word === run ? `${run}-16` : word,
+  );
+  t.match(await gmiseg(slow), {
+    code: 0,
+    stderr: runtimeInfo().bfloat16 ? '' : /warning: .*Leave --dtype out/,
+  });
   const other = await gmiseg(['train', '--out', run, '--resume', '--lr', '5', ...CPU]);
   t.match(other, { code: 1, stderr: /learningRate.*ERR_CHECKPOINT_MISMATCH/ });
 

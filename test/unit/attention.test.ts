@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { runtimeInfo } from '../../lib/inspect.js';
 import type { ModelConfig } from '../../lib/load-options.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import { picture, TINY, TINY_WEIGHTS } from '../helpers/models.js';
@@ -79,6 +80,33 @@ t.test('weights laid out for inference are saved as they were', async (t) => {
     await segmenter.save(again!, { what: 'full' });
     t.ok(readFileSync(again!).equals(readFileSync(before!)));
   }
+});
+
+t.test('without arithmetic of bfloat16, small weights are computed with in float32', async (t) => {
+  const half = await Segmenter.load({
+    checkpoint: TINY_WEIGHTS,
+    config: TINY,
+    device: 'cpu',
+    dtype: 'bfloat16',
+  });
+  t.teardown(() => half.close());
+  const rounded = join(t.testdir(), 'rounded.safetensors');
+  await half.save(rounded, { what: 'full' });
+  const wide = await Segmenter.load({ checkpoint: rounded, device: 'cpu' });
+  t.teardown(() => wide.close());
+  t.equal(half.info.dtype, 'bfloat16');
+  const [small, exact] = [await embedding(half), await embedding(wide)];
+  const spread = Math.max(...exact.map(Math.abs));
+  const within = runtimeInfo().bfloat16 ? 0.2 : 1e-5;
+  t.ok(furthest(small, exact) < within * spread, `${furthest(small, exact)} of ${spread}`);
+  const box = [4, 4, 24, 20] as const;
+  const [got, want] = await Promise.all(
+    [half, wide].map(
+      async (segmenter) => await segmenter.predict(picture(), { boxes: [box] }, { returnLogits: true }),
+    ),
+  );
+  const scale = Math.max(...want!.logits!.map(Math.abs));
+  t.ok(furthest(got!.logits!, want!.logits!) < within * scale);
 });
 
 t.test('bfloat16, with padding and odd sides', async (t) => {

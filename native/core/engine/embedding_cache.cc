@@ -73,6 +73,7 @@ EmbeddingCache::EmbeddingCache(std::string folder, int64_t most_bytes, model::Mo
   json.set("adapter", adapter.empty() ? "" : io::sha256_of_file(adapter));
   json.set("config", model.config_json());
   json.set("dtype", model.dtype == at::kBFloat16 ? "bfloat16" : "float32");
+  json.set("arithmetic", model.arithmetic == at::kBFloat16 ? "bfloat16" : "float32");
   json.set("device", model.device.is_cpu() ? "cpu" : "cuda");
   model_ = json.dump();
 }

@@ -7,6 +7,7 @@
 
 #include "engine/session.h"
 #include "io/json.h"
+#include "runtime/device.h"
 
 namespace gmiseg::engine {
 
@@ -26,6 +27,7 @@ std::string runtime_info_json() {
     }
     json.set("threads", static_cast<int64_t>(at::get_num_threads()));
     json.set("cpuCapability", at::get_cpu_capability());
+    json.set("bfloat16", runtime::has_bfloat16(c10::Device(c10::kCPU)));
     const bool cuda = torch::cuda::is_available();
     json.set("cudaBuilt", at::globalContext().hasCUDA() || at::detail::getCUDAHooks().hasCUDA());
     json.set("cudaAvailable", cuda);

@@ -148,7 +148,7 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Loo
   const auto pixels = shown.pixels();
   at::Tensor input;  // where somebody looks at it
   if (!found || model_->task_encoder)
-    input = sam::preprocess(pixels, config).to(model_->device, model_->dtype);
+    input = sam::preprocess(pixels, config).to(model_->device, model_->arithmetic);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
   auto seen = std::make_shared<support::Seen>();
@@ -171,7 +171,7 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Loo
 
 // A task encoder's weights are float32 whatever those of the SAM are.
 runtime::Autocast SessionImpl::own_precision() const {
-  return {model_->device.type(), {model_->dtype == at::kBFloat16, at::kBFloat16}};
+  return {model_->device.type(), {model_->arithmetic == at::kBFloat16, at::kBFloat16}};
 }
 
 sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::Frame& frame, int64_t first,

@@ -29,23 +29,32 @@ constexpr char kAdapterPrefix[] = "adapter.";
 constexpr char kTaskEncoderPrefix[] = "task_encoder.";
 constexpr char kTaskEncoderKey[] = "gmiseg.task_encoder";  // in a file's metadata
 
-bool starts_with(const std::string& s, const std::string& prefix) {
-  return s.compare(0, prefix.size(), prefix) == 0;
-}
-
 sam::SamConfig config_from_option(const std::string& option) {
   if (!option.empty() && option.front() == '{')
     return sam::SamConfig::from_json(io::Json::parse(option, "config"));
   return sam::SamConfig::named(option);
 }
 
+// What weights are rounded to, and what is computed in.
+struct Precision {
+  c10::ScalarType weights = at::kFloat, arithmetic = at::kFloat;
+
+  // The type that a weight is held in: where the two differ, only layers that widen it keep it narrow.
+  c10::ScalarType of(const std::string& name, const at::Tensor& weight) const {
+    const bool widens =
+        name.starts_with("image_encoder.blocks.") && name.ends_with(".weight") && weight.dim() == 2;
+    return widens ? weights : arithmetic;
+  }
+};
+
 // Puts `source` into the parameter or buffer, keeping a mapped tensor mapped
 // where dtype and device already fit. Matrix products round differently on
 // memory that starts at another offset in a cache line: a tensor that is not
 // aligned is copied, so that the same weights give the same bits from any file.
-void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c10::ScalarType dtype) {
+void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c10::ScalarType rounded,
+            c10::ScalarType held) {
   constexpr uintptr_t kCacheLine = 64;
-  auto data = source.detach().to(device, dtype);
+  auto data = source.detach().to(device, rounded).to(held);
   if (device.is_cpu() && reinterpret_cast<uintptr_t>(data.const_data_ptr()) % kCacheLine != 0)
     data = data.clone();
   // What has been copied out of a file need not stay in memory beside its copy.
@@ -55,7 +64,7 @@ void assign(at::Tensor& target, const at::Tensor& source, c10::Device device, c1
 }
 
 void assign_all(const torch::nn::Module& module, const std::string& prefix, const io::NamedTensors& tensors,
-                const std::string& path, c10::Device device, c10::ScalarType dtype,
+                const std::string& path, c10::Device device, const Precision& precision,
                 const Progress& progress) {
   std::vector<std::pair<std::string, std::vector<int64_t>>> expected;
   for (const auto& [name, tensor] : sam::named_weights(module))
@@ -66,35 +75,36 @@ void assign_all(const torch::nn::Module& module, const std::string& prefix, cons
   double done = 0;
   const auto count = static_cast<double>(expected.size());
   for (auto& item : module.named_parameters()) {
-    assign(item.value(), *by_name.at(prefix + item.key()), device, dtype);
+    assign(item.value(), *by_name.at(prefix + item.key()), device, precision.weights,
+           precision.of(item.key(), item.value()));
     progress.report("load", ++done / count);
   }
   for (auto& item : module.named_buffers()) {
-    assign(item.value(), *by_name.at(prefix + item.key()), device, at::kFloat);
+    assign(item.value(), *by_name.at(prefix + item.key()), device, at::kFloat, at::kFloat);
   }
 }
 
-// Parameters to another device or dtype; buffers stay float32 (see PositionEmbeddingRandom).
-void move(const torch::nn::Module& module, c10::Device device, c10::ScalarType dtype) {
-  for (auto& item : module.named_parameters()) assign(item.value(), item.value(), device, dtype);
-  for (auto& item : module.named_buffers()) assign(item.value(), item.value(), device, at::kFloat);
+// Parameters to another device or precision; buffers stay float32 (see PositionEmbeddingRandom).
+void move(const torch::nn::Module& module, c10::Device device, const Precision& precision = {}) {
+  for (auto& item : module.named_parameters()) {
+    assign(item.value(), item.value(), device, precision.weights, precision.of(item.key(), item.value()));
+  }
+  for (auto& item : module.named_buffers())
+    assign(item.value(), item.value(), device, at::kFloat, at::kFloat);
 }
 
 // Weights of neither an adapter nor a task encoder.
 bool is_base(const std::string& name) {
-  return !starts_with(name, kAdapterPrefix) && !starts_with(name, kTaskEncoderPrefix);
+  return !name.starts_with(kAdapterPrefix) && !name.starts_with(kTaskEncoderPrefix);
 }
 
 // Position weights for another grid than they were trained on; relative ones of windows do not depend on it.
 void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
   const int64_t grid = config.grid();
-  const auto ends = [](const std::string& s, const std::string& end) {
-    return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-  };
   for (auto& [name, tensor] : tensors) {
     if (name == "image_encoder.pos_embed" && tensor.dim() == 4 && tensor.size(1) != grid) {
       tensor = sam::position_map(tensor.to(at::kFloat), grid, grid).contiguous();
-    } else if (ends(name, ".attn.rel_pos_h") || ends(name, ".attn.rel_pos_w")) {
+    } else if (name.ends_with(".attn.rel_pos_h") || name.ends_with(".attn.rel_pos_w")) {
       constexpr char kHead[] = "image_encoder.blocks.";
       const int64_t block = std::stoll(name.substr(sizeof(kHead) - 1));
       if (!config.is_global(block) || tensor.size(0) == 2 * grid - 1) continue;
@@ -106,7 +116,7 @@ void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
 io::NamedTensors with_prefix(const io::NamedTensors& tensors, const std::string& prefix) {
   io::NamedTensors out;
   for (const auto& item : tensors) {
-    if (starts_with(item.first, prefix)) out.push_back(item);
+    if (item.first.starts_with(prefix)) out.push_back(item);
   }
   return out;
 }
@@ -141,18 +151,26 @@ void freeze(Model& model) {
   if (model.task_encoder) all_of(*model.task_encoder);
 }
 
+void hold(Model& model) {
+  const Precision precision{model.dtype, model.arithmetic};
+  for (auto& item : model.sam->named_parameters()) {
+    auto& p = item.value();
+    p.set_data(p.detach().to(precision.of(item.key(), p)));
+  }
+}
+
 void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed) {
   model.adapter = adapter::make_adapter(config, model.sam->config.depth, model.sam->config.embed_dim);
   model.adapter->init(seed);
   // The adapter trains in float32 whatever the frozen weights are held in.
-  move(*model.adapter, model.device, at::kFloat);
+  move(*model.adapter, model.device);
 }
 
 void add_task_encoder(Model& model, const support::TaskEncoderConfig& config, uint64_t seed) {
   model.task_encoder = support::TaskEncoder(config, model.sam->config);
   sam::init_weights(*model.task_encoder, seed + 1);
   // As the adapter: what trains beside a frozen model does so in float32.
-  move(*model.task_encoder, model.device, at::kFloat);
+  move(*model.task_encoder, model.device);
 }
 
 namespace {
@@ -165,7 +183,7 @@ void read_task_encoder(Model& model, const io::Metadata& metadata, const io::Nam
   model.task_encoder = support::TaskEncoder(
       support::TaskEncoderConfig::from_json(io::Json::parse(description->second, path)), model.sam->config);
   assign_all(*model.task_encoder, kTaskEncoderPrefix, with_prefix(tensors, kTaskEncoderPrefix), path,
-             model.device, at::kFloat, {});
+             model.device, {}, {});
 }
 
 }  // namespace
@@ -189,8 +207,7 @@ void load_adapter(Model& model, const std::string& path) {
   }
   const auto config = adapter::AdapterConfig::from_json(io::Json::parse(description->second, path));
   auto adapter = adapter::make_adapter(config, model.sam->config.depth, model.sam->config.embed_dim);
-  assign_all(*adapter, kAdapterPrefix, with_prefix(file.tensors, kAdapterPrefix), path, model.device,
-             at::kFloat, {});
+  assign_all(*adapter, kAdapterPrefix, with_prefix(file.tensors, kAdapterPrefix), path, model.device, {}, {});
   // The other tensors replace weights of the base.
   std::unordered_map<std::string, at::Tensor> weights;
   for (auto& [name, tensor] : sam::named_weights(*model.sam)) weights.emplace(name, tensor);
@@ -205,7 +222,7 @@ void load_adapter(Model& model, const std::string& path) {
   io::check_keys(expected, replaced, path);
   for (const auto& [name, tensor] : replaced) {
     auto& target = weights.at(name);
-    assign(target, tensor, model.device, target.scalar_type());
+    assign(target, tensor, model.device, target.scalar_type(), target.scalar_type());
     const std::string prefix = name.substr(0, name.find('.') + 1);
     if (std::find(model.trained_prefixes.begin(), model.trained_prefixes.end(), prefix) ==
         model.trained_prefixes.end()) {
@@ -242,10 +259,10 @@ bool load_baseline(Model& model, const LoadOptions& options, const std::optional
     model.checkpoint_path = stored->path;
     model.format = stored->format;
     model.flavour = config.method;
-    assign_all(*model.baseline, "", found->tensors, stored->path, model.device, at::kFloat, progress);
+    assign_all(*model.baseline, "", found->tensors, stored->path, model.device, {}, progress);
   } else {
     model.baseline->init(options.seed);
-    move(*model.baseline, model.device, at::kFloat);
+    move(*model.baseline, model.device);
   }
   model.baseline->eval();
   freeze(model);
@@ -260,10 +277,12 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
   model->device = runtime::resolve_device(options.device);
   if (options.dtype == "bfloat16") {
     model->dtype = at::kBFloat16;
+    model->arithmetic = runtime::has_bfloat16(model->device) ? at::kBFloat16 : at::kFloat;
   } else if (options.dtype != "float32") {
     throw Error(ErrorCode::kInvalidArg,
                 "There is no dtype '" + options.dtype + "'. Use 'float32' or 'bfloat16'.");
   }
+  const Precision precision{model->dtype, model->arithmetic};
   model->seed = options.seed;
   progress.report("load", 0);
   std::optional<io::StoredWeights> stored;
@@ -277,7 +296,7 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
     if (options.image_size > 0) config.image_size = options.image_size;
     model->sam = sam::Sam(config);
     sam::init_weights(*model->sam, options.seed);
-    move(*model->sam, model->device, model->dtype);
+    move(*model->sam, model->device, precision);
     model->flavour = "random";
   } else {
     auto checkpoint = io::read_checkpoint(*stored);
@@ -304,7 +323,7 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
       if (is_base(item.first)) base.push_back(item);
     }
     if (options.image_size > 0) resize_positions(base, config);
-    assign_all(*model->sam, "", base, checkpoint.path, model->device, model->dtype, progress);
+    assign_all(*model->sam, "", base, checkpoint.path, model->device, precision, progress);
     const auto own = checkpoint.metadata.find("gmiseg.adapter");
     const bool adapted = own != checkpoint.metadata.end();
     if (adapted || checkpoint.metadata.count(kTaskEncoderKey) > 0) {
@@ -316,7 +335,7 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
             adapter::AdapterConfig::from_json(io::Json::parse(own->second, checkpoint.path));
         model->adapter = adapter::make_adapter(adapter_config, config.depth, config.embed_dim);
         assign_all(*model->adapter, kAdapterPrefix, with_prefix(parts, kAdapterPrefix), checkpoint.path,
-                   model->device, at::kFloat, {});
+                   model->device, {}, {});
       }
       read_task_encoder(*model, checkpoint.metadata, parts, checkpoint.path);
     }
@@ -346,6 +365,21 @@ void save_baseline(const Model& model, const std::string& path, const std::strin
   io::write_safetensors(path, sam::named_weights(*model.baseline), metadata);
 }
 
+// As small as they were asked to be. What training has changed is not: small updates would vanish.
+io::NamedTensors written_weights(const Model& model) {
+  const auto trained = [&](const std::string& name) {
+    return std::any_of(model.trained_prefixes.begin(), model.trained_prefixes.end(),
+                       [&](const std::string& prefix) { return name.starts_with(prefix); });
+  };
+  io::NamedTensors out;
+  for (auto& item : model.sam->named_parameters()) {
+    const auto& p = item.value();
+    out.emplace_back(item.key(), trained(item.key()) ? p : p.to(model.dtype));
+  }
+  for (auto& item : model.sam->named_buffers()) out.emplace_back(item.key(), item.value());
+  return out;
+}
+
 }  // namespace
 
 void save_model(Model& model, const std::string& path, const std::string& what, const io::Json* extra) {
@@ -372,7 +406,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
       tensors.emplace_back(kTaskEncoderPrefix + name, tensor);
     metadata[kTaskEncoderKey] = model.task_encoder->config.to_json().dump();
   };
-  const auto weights = sam::named_weights(*model.sam);
+  const auto weights = written_weights(model);
   if (what == "adapter") {
     if (!model.adapter) {
       throw Error(ErrorCode::kInvalidArg, "This model has no adapter to save. Save it as 'full'.");
@@ -382,7 +416,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
     metadata["gmiseg.base"] = model.base_id();
     for (const auto& item : weights) {
       for (const auto& prefix : model.trained_prefixes) {
-        if (starts_with(item.first, prefix)) tensors.push_back(item);
+        if (item.first.starts_with(prefix)) tensors.push_back(item);
       }
     }
   } else if (what == "full") {
@@ -393,12 +427,9 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
     tensors = weights;
     if (model.adapter) {
       for (auto& [name, tensor] : tensors) {
-        constexpr char kHead[] = "image_encoder.blocks.", kTail[] = ".attn.qkv.weight";
-        const size_t head = sizeof(kHead) - 1, tail = sizeof(kTail) - 1;
-        if (!starts_with(name, kHead) || name.size() < tail ||
-            name.compare(name.size() - tail, tail, kTail) != 0)
-          continue;
-        tensor = adapter::merged_qkv(*model.adapter, std::stoll(name.substr(head)), tensor);
+        constexpr char kHead[] = "image_encoder.blocks.";
+        if (!name.starts_with(kHead) || !name.ends_with(".attn.qkv.weight")) continue;
+        tensor = adapter::merged_qkv(*model.adapter, std::stoll(name.substr(sizeof(kHead) - 1)), tensor);
       }
     }
     add_task_encoder_weights();

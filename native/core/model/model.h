@@ -23,7 +23,10 @@ struct Model {
   support::TaskEncoder task_encoder{nullptr};
   std::shared_ptr<baselines::Network> baseline;  // in the place of all three, which are null then
   c10::Device device = c10::Device(c10::kCPU);
-  c10::ScalarType dtype = c10::ScalarType::Float;
+  // What the weights are rounded to, and what is computed in. They differ on a processor that cannot compute
+  // in bfloat16: there the encoder's linear layers, nearly all of a SAM, keep weights of two bytes and widen
+  // them for each product; all others are widened when they are loaded.
+  c10::ScalarType dtype = c10::ScalarType::Float, arithmetic = c10::ScalarType::Float;
   std::string checkpoint_path;  // empty for random weights
   std::string format, flavour;
   std::string base_identity;  // sha256 of the checkpoint file or "random-SEED"; see base_id()
@@ -45,6 +48,9 @@ std::shared_ptr<Model> load_model(const LoadOptions& options, const Progress& pr
 
 // No weight asks for gradients any more, and none keeps one.
 void freeze(Model& model);
+
+// The SAM's weights in the types that they are held in, after a training has widened some.
+void hold(Model& model);
 
 // Puts a new adapter with fresh weights on the model. Replaces one that is there.
 void add_adapter(Model& model, const adapter::AdapterConfig& config, uint64_t seed);

@@ -114,16 +114,12 @@ uint32_t crc32(const std::string& text) {
   return ~crc;
 }
 
-bool ends_with(const std::string& s, const std::string& end) {
-  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-}
-
 // The fixtures' recipe: weights of any size from nothing but their names.
 at::Tensor recipe_weight(const std::string& name, at::IntArrayRef shape) {
   const auto x = at::randn(shape, at::detail::createCPUGenerator(crc32(name)), at::kFloat);
   if (name.find("positional_encoding_gaussian_matrix") != std::string::npos) return x;
-  if (ends_with(name, "pos_embed")) return x * 0.1;
-  if (shape.size() == 1) return ends_with(name, "weight") ? 1 + 0.1 * x : 0.1 * x;
+  if (name.ends_with("pos_embed")) return x * 0.1;
+  if (shape.size() == 1) return name.ends_with("weight") ? 1 + 0.1 * x : 0.1 * x;
   return x * std::pow(static_cast<double>(x.numel() / shape[0]), -0.5);
 }
 
@@ -278,7 +274,7 @@ std::vector<Row> run_resize(const std::string& folder) {
   Report report;
   const auto cases = load(folder + "/resize/cases.safetensors", at::kCPU);
   for (const auto& [name, image] : cases) {
-    if (!ends_with(name, ".in")) continue;
+    if (!name.ends_with(".in")) continue;
     const std::string stem = name.substr(0, name.size() - 3);
     const auto& want = cases.at(stem + ".out");
     const auto got =

@@ -2,9 +2,12 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/ivalue.h>
 #include <torch/cuda.h>
 
 #include <cctype>
+#include <vector>
 
 #include "runtime/error.h"
 
@@ -68,6 +71,21 @@ RoundedProducts::RoundedProducts(c10::Device device, bool on) : on_(on) {
 
 RoundedProducts::~RoundedProducts() {
   if (on_) set_products(at::Float32Precision::IEEE);
+}
+
+bool has_bfloat16(c10::Device device) {
+  if (!device.is_cpu()) return true;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  // oneDNN's own answer, which LibTorch gives Python alone.
+  const auto op = c10::Dispatcher::singleton().findSchema({"mkldnn::_is_mkldnn_bf16_supported", ""});
+  if (!op) return false;
+  std::vector<c10::IValue> stack;
+  op->callBoxed(stack);
+  return stack.front().toBool();
+#endif
 }
 
 void use_threads(int threads) {

@@ -128,7 +128,7 @@ at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, 
 }
 
 bool AttentionImpl::fuses(const at::Tensor& x, const QvBypass* bypass) const {
-  if (!x.is_cpu() || x.scalar_type() != qkv->weight.scalar_type()) return false;
+  if (!x.is_cpu() || (x.scalar_type() != qkv->weight.scalar_type() && !qkv->widens(x))) return false;
   if (bypass != nullptr && !bypass->tokenwise()) return false;
   // What qkv will give.
   const auto type = at::autocast::is_autocast_enabled(at::kCPU) ? at::autocast::get_autocast_dtype(at::kCPU)

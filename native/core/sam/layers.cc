@@ -16,19 +16,26 @@ LinearImpl::LinearImpl(int64_t in, int64_t out) {
   bias = register_parameter("bias", torch::empty({out}));
 }
 at::Tensor LinearImpl::forward(const at::Tensor& x) {
-  return packed_.defined() ? packed_linear(x, packed_, bias) : at::linear(x, weight, bias);
+  return packed_.defined() ? packed_linear(x, packed_, bias) : at::linear(x, weight_for(x), bias);
 }
 at::Tensor LinearImpl::forward_gelu(const at::Tensor& x) {
   if (packed_.defined()) return packed_linear_gelu(x, packed_, bias);
-  return gelu_of(at::linear(x, weight, bias));
+  return gelu_of(at::linear(x, weight_for(x), bias));
+}
+bool LinearImpl::widens(const at::Tensor& x) const {
+  return x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16 &&
+         !at::autocast::is_autocast_enabled(x.device().type());
+}
+at::Tensor LinearImpl::weight_for(const at::Tensor& x) const {
+  return widens(x) ? weight.to(at::kFloat) : weight;
 }
 at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
   if (packed_.defined()) return packed_linear_add(x, packed_, bias, other);
   if (at::GradMode::is_enabled() || !x.is_cpu() || at::autocast::is_autocast_enabled(at::kCPU))
-    return other + at::linear(x, weight, bias);
+    return other + at::linear(x, weight_for(x), bias);
   // The product adds up where the sum is wanted.
   auto y = (other + bias).contiguous();
-  y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight.t());
+  y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight_for(x).t());
   return y;
 }
 void LinearImpl::pack() {
@@ -110,14 +117,6 @@ at::Tensor MlpImpl::forward(at::Tensor x) {
 
 at::Tensor gelu_of(at::Tensor x) { return at::GradMode::is_enabled() ? at::gelu(x) : at::gelu_(x); }
 
-namespace {
-
-bool ends_with(const std::string& s, const std::string& end) {
-  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-}
-
-}  // namespace
-
 void init_weights(torch::nn::Module& module, uint64_t seed) {
   torch::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(seed);
@@ -129,16 +128,16 @@ void init_weights(torch::nn::Module& module, uint64_t seed) {
     auto& p = item.value();
     if (name.find("rel_pos") != std::string::npos) {
       p.zero_();
-    } else if (ends_with(name, "pos_embed")) {
+    } else if (name.ends_with("pos_embed")) {
       p.normal_(0, 0.02, generator);
-    } else if (ends_with(name, "weight") && p.dim() == 1) {
+    } else if (name.ends_with("weight") && p.dim() == 1) {
       p.fill_(1);
       bound = 0;
-    } else if (ends_with(name, "weight") &&
+    } else if (name.ends_with("weight") &&
                (name.find("embed") != std::string::npos || name.find("token") != std::string::npos) &&
                name.find("patch_embed") == std::string::npos && p.dim() == 2 && p.size(0) <= 4) {
       p.normal_(0, 1, generator);
-    } else if (ends_with(name, "weight")) {
+    } else if (name.ends_with("weight")) {
       // a = sqrt(5) of Kaiming's uniform: bound = 1 / sqrt(fan in).
       bound = 1.0 / std::sqrt(static_cast<double>(p.numel() / p.size(0)));
       p.uniform_(-bound, bound, generator);

@@ -26,9 +26,14 @@ class LinearImpl : public torch::nn::Module {
   void pack();
   void unpack();
 
+  // Whether the weight is bfloat16 and what it is applied to is not: it is widened for each product then.
+  bool widens(const at::Tensor& x) const;
+
   at::Tensor weight, bias;  // [out, in], [out]
 
  private:
+  at::Tensor weight_for(const at::Tensor& x) const;
+
   at::Tensor packed_;
 };
 TORCH_MODULE(Linear);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "runtime/device.h"
+
 namespace gmiseg::sam {
 
 namespace {
@@ -46,8 +48,9 @@ bool can_pack(const at::Tensor& weight) {
   static const bool there = at::hasMKLDNN() && find("mkldnn::_linear_pointwise") &&
                             find("mkldnn::_linear_pointwise", "binary") &&
                             find("mkldnn::_reorder_linear_weight") && is_ahead();
-  return there && weight.is_cpu() &&
-         (weight.scalar_type() == at::kFloat || weight.scalar_type() == at::kBFloat16);
+  if (!there || !weight.is_cpu()) return false;
+  return weight.scalar_type() == at::kFloat ||
+         (weight.scalar_type() == at::kBFloat16 && runtime::has_bfloat16(weight.device()));
 }
 
 at::Tensor pack_linear(const at::Tensor& weight) {

@@ -422,9 +422,7 @@ class TrainedModel {
     try {
       model::freeze(model_);
       if (model_.baseline) return;
-      for (auto& p : model_.sam->parameters()) {
-        if (p.scalar_type() != model_.dtype) p.set_data(p.detach().to(model_.dtype));
-      }
+      model::hold(model_);
     } catch (const std::exception&) {
       // No memory, or no GPU any more: whoever asks the model next hears of it.
     }

@@ -159,6 +159,12 @@ export interface TrainOptions {
   readonly zoom?: number;
   readonly rotate?: number;
   readonly gamma?: number;
+  /**
+   * Of episodes from the stores: the strength, 0 (the default) to 1, of UniverSeg's recipe, which makes other tasks of a
+   * task (negatives, inverted masks, their edges, turns, shifts, bends, greys) and varies each of its pictures. At 1 the
+   * chances are as published.
+   */
+  readonly taskAugment?: number;
 
   /** Steps between validations; 0 = only at the end. */
   readonly validateEvery?: number;
@@ -264,6 +270,7 @@ const schema = z.strictObject({
   zoom: number,
   rotate: number,
   gamma: number,
+  taskAugment: number,
   validateEvery: count,
   validateSamples: count,
   checkpointEvery: count,

@@ -143,6 +143,24 @@ t.test('a small task shows no query among its supports', async (t) => {
   t.same(await losses(8), pairs, 'and no more than these are there to show');
 });
 
+t.test('the recipe that makes other tasks of a task is drawn by the seed alone', async (t) => {
+  const folder = t.testdir();
+  const store = await writeShapeStore(join(folder, 'store'));
+  const losses = async (out: string, taskAugment: number, feedThreads: number): Promise<number[]> => {
+    const segmenter = await open(t, { seed: 3 });
+    const still = { noise: 0, flip: 0, promptedWeight: 0, learningRate: 1e-12, weightDecay: 0 };
+    const options = { ...short(join(folder, out)), ...still, syntheticShare: 0, steps: 6 };
+    const found: number[] = [];
+    for await (const report of segmenter.train(store, { ...options, taskAugment, feedThreads }))
+      if (report.type === 'step') found.push(report.loss);
+    return found;
+  };
+  const plain = await losses('plain', 0, 1);
+  const strong = await losses('strong', 1, 1);
+  t.same(await losses('again', 1, 3), strong);
+  t.equal(strong.filter((loss, step) => loss === plain[step]).length, 0, 'each task is another');
+});
+
 t.test('the running mean of the weights is what is written, and what the model goes on with', async (t) => {
   const folder = t.testdir();
   const weight = (...file: string[]): Float32Array => {

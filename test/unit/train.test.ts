@@ -323,6 +323,7 @@ t.test('every option arrives, under its name and with its value', async (t) => {
     zoom: 0.1,
     rotate: 5,
     gamma: 0.2,
+    taskAugment: 0.5,
     validateEvery: 1,
     validateSamples: 2,
     checkpointEvery: 1,

@@ -8,13 +8,20 @@
 #include <cmath>
 
 #include "synth/task.h"
+#include "train/task_augmentation.h"
 
 namespace gmiseg::train {
 
 namespace {
 
 // Names of independent random streams of a run.
-enum Stream : uint64_t { kEpisodeStream = 11, kTaskStream = 12, kElementStream = 13, kValidationStream = 14 };
+enum Stream : uint64_t {
+  kEpisodeStream = 11,
+  kTaskStream = 12,
+  kElementStream = 13,
+  kValidationStream = 14,
+  kAugmentationStream = 15
+};
 
 // Validation draws its tasks from a world of its own, the same for every run.
 constexpr uint64_t kValidationWorld = 0x76616c6964;
@@ -143,12 +150,15 @@ std::vector<Element> Episodes::real_task(uint64_t item, int64_t supports, int64_
   const int64_t asked = enough ? queries : std::min(queries, have / 2),
                 shown = enough ? supports : have - asked;
   std::vector<Element> out;
+  runtime::Rng shared(options_.seed, kAugmentationStream, item);
+  const TaskAugmentation recipe(options_.task_augment, shared);
   for (int64_t i = 0; i < supports + queries; ++i) {
     const bool query = i >= supports && asked > 0;
     const auto& ref = chosen[static_cast<size_t>(query ? shown + (i - supports) % asked : i % shown)];
     runtime::Rng own(options_.seed, kElementStream, (item << 8) + static_cast<uint64_t>(i));
     const auto sample = augment({index_->image(ref), index_->labels(ref)}, ref.label, still_, own);
     out.push_back({sample.image, sample.labels.eq(ref.label)});
+    if (options_.task_augment > 0) out.back() = recipe(out.back(), options_.min_pixels, own);
   }
   return out;
 }

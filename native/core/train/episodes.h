@@ -9,6 +9,7 @@
 
 #include "runtime/progress.h"
 #include "runtime/rng.h"
+#include "train/element.h"
 #include "train/options.h"
 #include "train/samples.h"
 #include "train/validate.h"
@@ -18,11 +19,6 @@ class Task;
 }
 
 namespace gmiseg::train {
-
-struct Element {
-  at::Tensor image;  // uint8 [C, H, W]
-  at::Tensor mask;   // bool [H, W]
-};
 
 class Episodes {
  public:

@@ -57,6 +57,7 @@ void visit(Options& o, Visitor&& v) {
   v("zoom", o.zoom, 0, 2);
   v("rotate", o.rotate, 0, 180);
   v("gamma", o.gamma, 0, 2);
+  v("taskAugment", o.task_augment, 0, 1);
   v("validateEvery", o.validate_every, 0, 1e9);
   v("validateSamples", o.validate_samples, 0, 1e6);
   v("checkpointEvery", o.checkpoint_every, 1, 1e9);

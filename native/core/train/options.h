@@ -101,6 +101,9 @@ struct TrainOptions {
   double rotate = 0;   // "rotate": U(-rotate, rotate) degrees
   double gamma = 0;    // "gamma": intensity exponent exp(U(-gamma, gamma))
 
+  double task_augment = 0;  // "taskAugment": of episodes from the stores, the strength of UniverSeg's recipe
+                            // (see task_augmentation.h), 0 = none, 1 = as published
+
   // Validation and files.
   int64_t validate_every = 200;    // "validateEvery": steps; 0 = only at the end
   int64_t validate_samples = 64;   // "validateSamples": of the split "val", the same ones each time

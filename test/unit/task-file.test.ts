@@ -10,6 +10,7 @@ import { readTaskMeta, saveTask } from '../../lib/task/task-file.js';
 import { parseTaskMeta } from '../../lib/task/task-meta.js';
 import { FakeSession } from '../helpers/fake-session.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
+import { writeShapeStore } from '../helpers/shape-store.js';
 import { discs } from '../helpers/tasks.js';
 
 async function open(
@@ -101,6 +102,30 @@ t.test('another model is refused, unless the task needs none', async (t) => {
     message: new RegExp(`${free}.*another model`),
   });
   await t.resolves(other.loadTask(grey));
+});
+
+t.test('another adapter on the same base is another model, and so is one that has learned', async (t) => {
+  const folder = t.testdir();
+  const store = await writeShapeStore(join(folder, 'store'));
+  const adapted = async (seed: number): Promise<{ segmenter: Segmenter; adapter: string }> => {
+    const segmenter = await open(t);
+    const out = join(folder, `run-${seed}`);
+    const adapter = { kind: 'lora', rank: 2 } as const;
+    const { file } = await segmenter.train(store, { out, seed, adapter, steps: 2, learningRate: 0.01 });
+    return { segmenter, adapter: file };
+  };
+  const [first, second] = [await adapted(1), await adapted(2)];
+  const file = join(folder, 'adapted.gmtask');
+  await (await first.segmenter.defineTask(discs(2), FREE)).save(file);
+  const load = async (adapter?: string): Promise<unknown> =>
+    await (
+      await open(t, { checkpoint: TINY_WEIGHTS, ...(adapter === undefined ? {} : { adapter }) })
+    ).loadTask(file);
+  await t.resolves(load(first.adapter), 'its own adapter, from the file');
+  const refusal = { code: 'ERR_CHECKPOINT_MISMATCH', message: /another model/ };
+  await t.rejects(load(second.adapter), refusal);
+  await t.rejects(load(), refusal);
+  await t.rejects(second.segmenter.loadTask(file), refusal);
 });
 
 t.test('broken and foreign files', async (t) => {

@@ -15,6 +15,7 @@
 #include "io/json.h"
 #include "io/mapped_file.h"
 #include "io/safetensors.h"
+#include "io/sha256.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "sam/positions.h"
@@ -113,6 +114,11 @@ void resize_positions(io::NamedTensors& tensors, const sam::SamConfig& config) {
   }
 }
 
+bool is_trained(const Model& model, const std::string& name) {
+  return std::any_of(model.trained_prefixes.begin(), model.trained_prefixes.end(),
+                     [&](const std::string& prefix) { return name.starts_with(prefix); });
+}
+
 io::NamedTensors with_prefix(const io::NamedTensors& tensors, const std::string& prefix) {
   io::NamedTensors out;
   for (const auto& item : tensors) {
@@ -129,6 +135,32 @@ const std::string& Model::base_id() {
         checkpoint_path.empty() ? "random-" + std::to_string(seed) : io::sha256_of_weights(checkpoint_path);
   }
   return base_identity;
+}
+
+std::string Model::weights_id() {
+  if (!has_adapter_file && version == 0) return base_id();
+  io::Sha256 sha;
+  const auto add = [&](const std::string& name, const at::Tensor& weight) {
+    const auto bytes = weight.detach().to(at::kCPU).contiguous();
+    sha.update(name.data(), name.size());
+    sha.update(bytes.const_data_ptr(), bytes.nbytes());
+  };
+  sha.update(base_id().data(), base_id().size());
+  if (baseline) {
+    for (const auto& [name, weight] : sam::named_weights(*baseline)) add(name, weight);
+    return sha.hex();
+  }
+  for (const auto& [name, weight] : sam::named_weights(*sam)) {
+    if (is_trained(*this, name)) add(name, weight);
+  }
+  if (adapter) {
+    for (const auto& [name, weight] : sam::named_weights(*adapter)) add(kAdapterPrefix + name, weight);
+  }
+  if (task_encoder) {
+    for (const auto& [name, weight] : sam::named_weights(*task_encoder))
+      add(kTaskEncoderPrefix + name, weight);
+  }
+  return sha.hex();
 }
 
 io::Json Model::config_json() const { return baseline ? baseline->config.to_json() : sam->config.to_json(); }
@@ -230,6 +262,7 @@ void load_adapter(Model& model, const std::string& path) {
     }
   }
   model.adapter = std::move(adapter);
+  model.has_adapter_file = true;
   read_task_encoder(model, file.metadata, file.tensors, path);
 }
 
@@ -367,14 +400,10 @@ void save_baseline(const Model& model, const std::string& path, const std::strin
 
 // As small as they were asked to be. What training has changed is not: small updates would vanish.
 io::NamedTensors written_weights(const Model& model) {
-  const auto trained = [&](const std::string& name) {
-    return std::any_of(model.trained_prefixes.begin(), model.trained_prefixes.end(),
-                       [&](const std::string& prefix) { return name.starts_with(prefix); });
-  };
   io::NamedTensors out;
   for (auto& item : model.sam->named_parameters()) {
     const auto& p = item.value();
-    out.emplace_back(item.key(), trained(item.key()) ? p : p.to(model.dtype));
+    out.emplace_back(item.key(), is_trained(model, item.key()) ? p : p.to(model.dtype));
   }
   for (auto& item : model.sam->named_buffers()) out.emplace_back(item.key(), item.value());
   return out;
@@ -415,9 +444,7 @@ void save_model(Model& model, const std::string& path, const std::string& what, 
     add_task_encoder_weights();
     metadata["gmiseg.base"] = model.base_id();
     for (const auto& item : weights) {
-      for (const auto& prefix : model.trained_prefixes) {
-        if (item.first.starts_with(prefix)) tensors.push_back(item);
-      }
+      if (is_trained(model, item.first)) tensors.push_back(item);
     }
   } else if (what == "full") {
     tensors = weights;

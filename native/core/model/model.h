@@ -34,11 +34,15 @@ struct Model {
   // Weights outside the adapter that training has changed ("mask_decoder.", ...):
   // an adapter file carries them, or it would not give the same masks again.
   std::vector<std::string> trained_prefixes;
+  bool has_adapter_file = false;  // beside the checkpoint
   // Counts changes of the weights, so that stale embeddings can be refused.
   int64_t version = 0;
 
   // Identifies the base weights in adapter files; hashes the checkpoint on first use.
   const std::string& base_id();
+  // Identifies all weights, those of an adapter file and what training has changed too: the base's own name
+  // where there are no others.
+  std::string weights_id();
   // Of the SAM or of the baseline, whichever it is.
   io::Json config_json() const;
   int64_t image_size() const;

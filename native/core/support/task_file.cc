@@ -30,7 +30,7 @@ void save_task(const Fitted& task, model::Model& model, const io::Json& extra, c
   io::write_safetensors(path, tensors,
                         {{kKey, description.dump()},
                          {kExtraKey, extra.dump()},
-                         {kModelKey, model.base_id()},
+                         {kModelKey, model.weights_id()},
                          {"gmiseg.version", GMISEG_VERSION}});
 }
 
@@ -46,13 +46,14 @@ std::pair<Fitted, io::Json> load_task(model::Model& model, const std::string& pa
   Fitted out;
   out.options = FitOptions::from_json(json.at("options"));
   out.examples = json.at("examples").as_int();
+  const auto own = needs_model(out.options) ? model.weights_id() : "";
   if (needs_model(out.options) &&
-      (base->second != model.base_id() || json.at("config").dump() != model.config_json().dump())) {
-    throw Error(
-        ErrorCode::kCheckpointMismatch,
-        path + " was made with another model (" + base->second.substr(0, 16) + "..., this one is " +
-            model.base_id().substr(0, 16) +
-            "...) or for another input size. Load that model, or define the task again from its examples.");
+      (base->second != own || json.at("config").dump() != model.config_json().dump())) {
+    throw Error(ErrorCode::kCheckpointMismatch,
+                path + " was made with another model (" + base->second.substr(0, 16) + "..., this one is " +
+                    own.substr(0, 16) +
+                    "..., which counts adapters and trainings) or for another input size. Load that model, "
+                    "or define the task again from its examples.");
   }
   const size_t members = json.at("members").as_array().size();
   for (size_t i = 0; i < members; ++i) {

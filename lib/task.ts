@@ -16,7 +16,7 @@ import { checkPredictOptions, passesFor, type TaskPredictOptions } from './task/
 import { predictPicture } from './task/predict-picture.js';
 import { predictVolume } from './task/predict-volume.js';
 import { prepareExamples } from './task/prepare-examples.js';
-import { describeRecipe } from './task/recipe.js';
+import { answersOf, describeRecipe } from './task/recipe.js';
 import type { PictureResult, VolumeResult } from './task/result.js';
 import { buildState, closeSections, sameChannels, type TaskLabel } from './task/state.js';
 import { pathOf, type StoredTask, saveTask } from './task/task-file.js';
@@ -51,6 +51,8 @@ export interface TaskInfo {
     readonly label: number;
     readonly axis: Axis | null;
     readonly recipe: string;
+    /** How many answers the mean of which decides: members, engines, mirrored passes. Of one alone there is no spread. */
+    readonly answers: number;
     readonly trials: readonly {
       readonly recipe: string;
       readonly dice: number | null;
@@ -98,6 +100,7 @@ export class Task implements Disposable {
           label: value,
           axis,
           recipe: describeRecipe(fitted.recipe),
+          answers: answersOf(fitted.recipe),
           trials: trials.map(({ recipe, dice, examples: count }) => ({
             recipe: describeRecipe(recipe),
             dice,

@@ -79,11 +79,10 @@ export async function runPredictTask(flags: PredictFlags, context: CommandContex
   try {
     const task = await openTask(segmenter, flags, support, context);
     const predictor = new TaskItemPredictor(task, flags, clicks[0] ?? null, signal);
-    if (
-      flags.uncertainty === true &&
-      task.info.choices.every(({ recipe }) => !/ x \d|mirrored/.test(recipe))
-    ) {
-      warn('--uncertainty is the spread of an ensemble, and the task has none: add --ensemble 5 or --flips.');
+    if (flags.uncertainty === true && task.info.choices.every(({ answers }) => answers === 1)) {
+      warn(
+        '--uncertainty is the spread of several answers, and this task gives one: add --ensemble 5 or --flips.',
+      );
     }
     const results: TaskItemReport[] = [];
     progress.start('predict', items.length);

@@ -16,7 +16,10 @@ export interface TaskFlags {
   view?: NonNullable<TaskOptions['view']>;
   inputSize?: number;
   look?: NonNullable<TaskOptions['look']>;
+  location?: number;
+  temperature?: number;
   ensemble?: number;
+  subset?: number;
   flips?: boolean;
   label?: number;
   axis?: Axis;
@@ -36,7 +39,10 @@ export const FIT_FLAGS = [
   'view',
   'inputSize',
   'look',
+  'location',
+  'temperature',
   'ensemble',
+  'subset',
   'flips',
   'slices',
 ] as const;
@@ -65,7 +71,11 @@ export function oneOf<K extends keyof typeof VALUES>(name: K): (text: string) =>
 export function addFitOptions(command: Command): Command {
   return command
     .option('--engine <name>', `${VALUES.engine.join(', ')} (default: auto)`, oneOf('engine'))
-    .option('--output <name>', `of the learned engine: ${VALUES.output.join(', ')}`, oneOf('output'))
+    .option(
+      '--output <name>',
+      `of the learned and the training-free engine: ${VALUES.output.join(', ')}`,
+      oneOf('output'),
+    )
     .option('--partner <name>', `a second engine: ${VALUES.partner.join(', ')}`, oneOf('partner'))
     .option('--scale <name>', `grey levels of a threshold: ${VALUES.scale.join(', ')}`, oneOf('scale'))
     .option(
@@ -84,7 +94,18 @@ export function addFitOptions(command: Command): Command {
       `pictures as they are or their local contrast: ${VALUES.look.join(', ')}`,
       oneOf('look'),
     )
+    .option(
+      '--location <w>',
+      'of the training-free engine: weight of the place in the picture (default: auto)',
+      decimal('--location', 0, 1),
+    )
+    .option(
+      '--temperature <t>',
+      'of the training-free engine: how softly similarity decides (default: 0.07)',
+      decimal('--temperature', 0.001, 10),
+    )
     .option('--ensemble <k>', 'mean over k subsets of the examples', integer('--ensemble', 1, 64))
+    .option('--subset <n>', 'examples of each subset (default: two thirds)', integer('--subset', 1))
     .option('--flips', 'mirrored pictures too, and the mean of both');
 }
 
@@ -114,7 +135,10 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     view,
     inputSize,
     look,
+    location,
+    temperature,
     ensemble,
+    subset,
     flips,
     label,
     axis,
@@ -137,7 +161,10 @@ export function taskOptions(flags: TaskFlags, support: SupportFolder): TaskOptio
     ...(view === undefined ? {} : { view }),
     ...(inputSize === undefined ? {} : { inputSize }),
     ...(look === undefined ? {} : { look }),
+    ...(location === undefined ? {} : { location }),
+    ...(temperature === undefined ? {} : { temperature }),
     ...(ensemble === undefined ? {} : { ensemble }),
+    ...(subset === undefined ? {} : { subset }),
     ...(flips === undefined ? {} : { flips }),
     ...labelsOf(label, support),
     ...(window === undefined ? {} : { window }),

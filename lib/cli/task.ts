@@ -109,7 +109,7 @@ async function runInfo(_flags: object, context: CommandContext, args: string[]):
   const [file] = args as [string];
   const { readTaskMeta } = await import('../task/task-file.js');
   const { describeWarning } = await import('../task/example.js');
-  const { describeRecipe } = await import('../task/recipe.js');
+  const { answersOf, describeRecipe } = await import('../task/recipe.js');
   const meta = await readTaskMeta(file);
   const recipeText = (recipe: unknown): string => describeRecipe(recipe as never);
   const info = {
@@ -125,6 +125,7 @@ async function runInfo(_flags: object, context: CommandContext, args: string[]):
         label: value,
         axis,
         recipe: recipeText(recipe),
+        answers: answersOf(recipe as never),
         trials: trials.map((trial) => ({ ...trial, recipe: recipeText(trial.recipe) })),
       })),
     ),

@@ -2,8 +2,10 @@ import type { NativeEmbedding, NativePrompts, NativeTask } from '../../types/nat
 import type { FittedLabel, Pass } from './fit.js';
 import { Gallery } from './gallery.js';
 import type { Work } from './host.js';
+import { nearClicks } from './near-clicks.js';
 import type { Picture } from './picture.js';
 import { type Clicks, clicksIn } from './place-prompts.js';
+import { logitOf, probabilityOf } from './probability.js';
 import { type FitOptions, tilesAcross } from './recipe.js';
 import { Blend, cropRound, cut, type Region, targetBox, tilesOf, wholeOf } from './region.js';
 
@@ -43,9 +45,12 @@ export async function askLabel(
   query: Query,
   options: AskOptions,
 ): Promise<Answer> {
-  const plain = await askOnce(work, fitted, query, false, options);
-  if (!fitted.recipe.flips) return plain;
-  return meanOf([plain, await askOnce(work, fitted, query, true, options)], options.spread);
+  const { clicks } = options;
+  const answers = [await askOnce(work, fitted, query, false, options)];
+  if (fitted.recipe.flips) answers.push(await askOnce(work, fitted, query, true, options));
+  const answer = answers.length === 1 ? (answers[0] as Answer) : meanOf(answers, options.spread);
+  if (clicks === null) return answer;
+  return { ...answer, probability: nearClicks(answer.probability, clicks, query.picture) };
 }
 
 async function askOnce(
@@ -130,15 +135,6 @@ function withHint(prompts: NativePrompts | null, hint: Float32Array | null): Nat
 /** Probabilities whose logits are moved by a hint. */
 function shifted(probability: Float32Array, hint: Float32Array): Float32Array {
   return probability.map((value, at) => probabilityOf(logitOf(value) + (hint[at] as number)));
-}
-
-function probabilityOf(logit: number): number {
-  return 1 / (1 + Math.exp(-logit));
-}
-
-export function logitOf(probability: number): number {
-  const inside = Math.min(1 - 1e-6, Math.max(1e-6, probability));
-  return Math.log(inside / (1 - inside));
 }
 
 /** SAM's own correction of an answer by clicks, for engines that know none. */

@@ -43,6 +43,7 @@ export function candidatesFor(
       (each): FitOptions => ({
         engine: 'training-free',
         location: each,
+        ...(output === 'auto' ? {} : { output }),
         ...(temperature === null ? {} : { temperature }),
         ...from,
       }),

@@ -24,7 +24,11 @@ export interface TaskOptions extends JobOptions {
    * which `auto` means there.
    */
   readonly engine?: EngineChoice;
-  /** Of `learned`: the task encoder's own answer (`dense`), SAM's from it (`refined`), or the mean of both. */
+  /**
+   * Of `learned` and `training-free`: the task encoder's or the prototypes' own answer (`dense`), SAM's from it
+   * (`refined`), or the mean of both. Of `training-free` the mean, unless it is named; with clicks and boxes always
+   * `refined`.
+   */
   readonly output?: 'auto' | (typeof OUTPUTS)[number];
   /** A second engine, the mean with which decides: `threshold` beside another engine, or `none`. */
   readonly partner?: 'auto' | (typeof PARTNERS)[number];

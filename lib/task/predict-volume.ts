@@ -8,10 +8,11 @@ import {
   toUint8,
   type Volume,
 } from '../image/index.js';
-import { type Answer, logitOf, type Query } from './ask.js';
+import type { Answer, Query } from './ask.js';
 import type { Work } from './host.js';
 import type { FramedPicture } from './picture.js';
 import { answersOf, queryOf } from './predict-picture.js';
+import { logitOf } from './probability.js';
 import type { VolumeResult } from './result.js';
 import { joined, settle } from './settle.js';
 import { onOwnGrid, standardView } from './standard-view.js';

@@ -1,6 +1,6 @@
 /** What can be fitted; `baseline` is the network of another method. */
 export const ENGINES = ['learned', 'training-free', 'threshold', 'copy', 'baseline'] as const;
-/** Of `learned`; see TaskOptions. */
+/** Of `learned` and `training-free`; see TaskOptions. */
 export const OUTPUTS = ['mean', 'dense', 'refined'] as const;
 /** Second engines. */
 export const PARTNERS = ['none', 'threshold'] as const;
@@ -71,6 +71,13 @@ export function tiledViews(
   return (['tiles-2', 'tiles-4'] as const).filter((view) => longest > (imageSize * tilesAcross(view)) / 2);
 }
 
+/** How many answers it takes the mean of. */
+export function answersOf({ first, partner, second, flips }: Recipe): number {
+  const members = [first, partner, second].map((fit) => (fit === null ? 0 : (fit.ensemble ?? 1)));
+  const [own = 1, beside = 0, cropped = 0] = members;
+  return Math.max(own + beside, cropped) * (flips ? 2 : 1);
+}
+
 /** For people: `learned (mean), tiles 2 x 2, mirrored too`. */
 export function describeRecipe({ view, first, partner, second, flips }: Recipe): string {
   const parts = [partner === null ? describeFit(first) : `${describeFit(first)} + ${describeFit(partner)}`];
@@ -94,7 +101,7 @@ function describeFit({
     engine === 'learned' && output !== undefined
       ? ` (${output})`
       : engine === 'training-free' && location !== undefined
-        ? ` (location ${location})`
+        ? ` (${output === undefined ? '' : `${output}, `}location ${location})`
         : scale !== undefined && scale !== 'given'
           ? ` (${scale})`
           : '';

@@ -135,6 +135,15 @@ t.test('everything that can be forced arrives in the task', async (t) => {
     window: 'percentile',
   });
   t.match(choices[0].recipe, /threshold.*relative.*2 x 2.*mirrored/);
+  const free = ['--engine', 'training-free', '--output', 'refined', '--location', '0.25'];
+  const more = ['--temperature', '0.1', '--ensemble', '2', '--subset', '3', '--view', 'whole'];
+  t.match(
+    await gmiseg(['task', 'define', '--support', support, '--out', `${file}2`, ...free, ...more, ...MODEL]),
+    { code: 0, stderr: '' },
+  );
+  const second = JSON.parse((await gmiseg(['task', 'info', `${file}2`, '--json'])).stdout);
+  t.match(second.settings, { output: 'refined', location: 0.25, temperature: 0.1, ensemble: 2, subset: 3 });
+  t.match(second.choices[0].recipe, /training-free \(refined, location 0\.25\) x 2/);
   const learned = ['--engine', 'learned', '--output', 'refined'];
   t.match(await gmiseg(['task', 'define', '--support', support, '--out', file, ...learned, ...MODEL]), {
     code: 1,

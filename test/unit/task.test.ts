@@ -286,6 +286,14 @@ t.test('clicks and boxes correct the answer of every engine', async (t) => {
       },
     });
     unlike(t, clicked.probability, plain.probability, JSON.stringify(options));
+    const at = (x: number, y: number): number => y * QUERY.image.width + x;
+    const moved = (x: number, y: number): number =>
+      clicked.probability![at(x, y)]! - plain.probability![at(x, y)]!;
+    t.ok(
+      clicked.probability![at(5, 5)]! > 0.49 || moved(5, 5) > 0.3,
+      `${JSON.stringify(options)}: here it is`,
+    );
+    t.ok(clicked.probability![at(24, 19)]! < 0.51 || moved(24, 19) < -0.3, 'and there it is not');
     alike(t, (await task.predict(QUERY.image, { ...ALL, prompts: {} })).probability, plain.probability);
     await t.rejects(task.predict(QUERY.image, { prompts: { points: [{ x: 99, y: 5 }] } }), {
       code: INVALID,

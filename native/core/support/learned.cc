@@ -94,7 +94,9 @@ class Learned : public Engine {
       : model_(model), state_(std::move(state)), output_(std::move(output)) {}
 
   at::Tensor probability(const Seen& query, const sam::Prompts& prompts, const Progress&) const override {
-    return learned_logits(model_, state_, query, prompts).probability(output_);
+    // Clicks and boxes reach SAM's decoder alone: what has been corrected is its answer.
+    const bool prompted = prompts.points.defined() || prompts.boxes.defined();
+    return learned_logits(model_, state_, query, prompts).probability(prompted ? "refined" : output_);
   }
   io::NamedTensors tensors() const override {
     io::NamedTensors out;

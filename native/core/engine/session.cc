@@ -24,8 +24,13 @@ namespace {
 // of which there are copies in several types, do not fill the memory.
 constexpr int64_t kRowsAtOnce = 8, kPixelsAtOnce = int64_t{1} << 26;
 
-at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device) {
-  return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat).clone().to(device);
+// A copy of the rows [first, first + count), on the device.
+at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device,
+                       int64_t first, int64_t count) {
+  return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat)
+      .slice(0, first, first + count)
+      .clone()
+      .to(device);
 }
 
 template <typename T>
@@ -178,12 +183,12 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
                                           int64_t count) const {
   const auto device = model_->device;
   const auto rows = [&](const std::vector<float>& values, at::IntArrayRef shape) {
-    return from_floats(values, shape, device).slice(0, first, first + count);
+    return from_floats(values, shape, device, first, count);
   };
-  const auto scale =
-      from_floats({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())}, {2}, device);
+  const auto scale = from_floats({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())},
+                                 {2}, device, 0, 2);
   const auto corner =
-      from_floats({static_cast<float>(frame.left), static_cast<float>(frame.top)}, {2}, device);
+      from_floats({static_cast<float>(frame.left), static_cast<float>(frame.top)}, {2}, device, 0, 2);
   sam::Prompts out;
   if (batch.points_per_row > 0) {
     out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale + corner;

@@ -2,6 +2,7 @@
 
 #include <ATen/Functions.h>
 #include <ATen/TensorOperators.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
 #include <cmath>
@@ -123,15 +124,22 @@ at::Tensor paint_prompts(const Prompts& prompts, int64_t low_res, int64_t image_
   return out.unsqueeze(1);
 }
 
-at::Tensor PromptEncoderImpl::dense_pe(int64_t grid) {
+const at::Tensor& PromptEncoderImpl::dense_pe(int64_t grid) {
   if (grid == 0) grid = grid_;
-  const auto options = pe_layer_->positional_encoding_gaussian_matrix.options().dtype(at::kFloat);
+  const auto& matrix = pe_layer_->positional_encoding_gaussian_matrix;
+  const auto type = no_mask_embed_->weight.scalar_type();
+  if (positions_.defined() && positions_.size(2) == grid && positions_.scalar_type() == type &&
+      positions_of_ == matrix.const_data_ptr())
+    return positions_;
+  // Kept for predictions and trainings alike.
+  const c10::InferenceMode off(false);
+  const at::NoGradGuard no_grad;
+  const auto options = matrix.options().dtype(at::kFloat);
   const auto steps = (at::arange(grid, options) + 0.5) / static_cast<double>(grid);
   const auto y = steps.unsqueeze(1).expand({grid, grid}), x = steps.unsqueeze(0).expand({grid, grid});
-  return pe_layer_->forward(at::stack({x, y}, -1))
-      .to(no_mask_embed_->weight.scalar_type())
-      .permute({2, 0, 1})
-      .unsqueeze(0);
+  positions_ = pe_layer_->forward(at::stack({x, y}, -1)).to(type).permute({2, 0, 1}).unsqueeze(0);
+  positions_of_ = matrix.const_data_ptr();
+  return positions_;
 }
 
 }  // namespace gmiseg::sam

@@ -36,7 +36,8 @@ class PromptEncoderImpl : public torch::nn::Module {
   // `rows`: how many objects, for prompts that have no tensor to tell. `grid`: of the embedding that they are
   // for; 0 = the config's own.
   EncodedPrompts forward(const Prompts& prompts, int64_t rows, int64_t grid = 0);
-  at::Tensor dense_pe(int64_t grid = 0);  // [1, C, grid, grid]: the decoder's positions
+  // [1, C, grid, grid]: the decoder's positions. Kept until another grid is asked about.
+  const at::Tensor& dense_pe(int64_t grid = 0);
 
  private:
   // `side`: of the encoder's input.
@@ -47,6 +48,8 @@ class PromptEncoderImpl : public torch::nn::Module {
   bool dense_prompts_;
   PositionEmbeddingRandom pe_layer_{nullptr};
   std::vector<Embedding> point_embeddings_;
+  at::Tensor positions_;
+  const void* positions_of_ = nullptr;  // the matrix that they were made with
   Embedding not_a_point_embed_{nullptr}, no_mask_embed_{nullptr};
   Conv2d mask0_{nullptr}, mask3_{nullptr}, mask6_{nullptr};
   LayerNorm2d mask1_{nullptr}, mask4_{nullptr};

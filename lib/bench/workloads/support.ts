@@ -8,6 +8,16 @@ import { examplesOf } from './examples.js';
 import { modelFacts, openModel } from './open-model.js';
 import { timed, type Workload } from './workload.js';
 
+/** Everything that leave-one-out would choose. */
+const SETTLED = {
+  view: 'whole',
+  partner: 'none',
+  output: 'mean',
+  look: 'given',
+  location: 0.5,
+  cutoff: 0.5,
+} as const;
+
 /**
  * A task of `n` examples is defined, asked about `queries` new pictures and written. Encoding is part of defining
  * and of asking. The engine is the model's task encoder, or the training-free one where it has none; nothing is
@@ -23,7 +33,7 @@ export async function openSupport(settings: Settings): Promise<Workload> {
     facts: { ...modelFacts(segmenter), engine },
     async repeat() {
       const define = await timed(() =>
-        segmenter.defineTask(examples, { engine, view: 'whole', partner: 'none', output: 'mean' }),
+        segmenter.defineTask(examples, { engine, inputSize: size, ...SETTLED }),
       );
       const times: number[] = [];
       for (let query = 0; query < queries; query++) {

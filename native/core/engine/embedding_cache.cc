@@ -33,32 +33,32 @@ std::string digest(const std::string& text) {
 
 // The sha256 of a checkpoint of a gigabyte takes seconds, which a process that encodes one picture has not
 // got: it is remembered for as long as the file is untouched.
-std::string remembered_identity(const std::string& folder, model::Model& model) {
-  if (model.checkpoint_path.empty()) return model.base_id();
+void remember_identity(const std::string& folder, model::Model& model) {
+  if (model.checkpoint_path.empty()) return;
   std::string seen;
   for (const auto& path : io::weight_files(model.checkpoint_path)) {
     struct stat file {};
-    if (stat(path.c_str(), &file) != 0) return model.base_id();
+    if (stat(path.c_str(), &file) != 0) return;
     seen += path + "|" + std::to_string(file.st_dev) + "|" + std::to_string(file.st_ino) + "|" +
             std::to_string(file.st_size) + "|" + std::to_string(file.st_mtim.tv_sec) + "." +
             std::to_string(file.st_mtim.tv_nsec) + "\n";
   }
   const std::string note = folder + "/checkpoint-" + digest(seen).substr(0, 32);
   std::string known;
-  if (std::ifstream(note) >> known && known.size() == 64) return model.base_identity = known;
-  const auto identity = model.base_id();
+  if (std::ifstream(note) >> known && known.size() == 64) {
+    model.base_identity = known;
+    return;
+  }
   try {
-    io::write_file_atomically(note, identity + "\n");
+    io::write_file_atomically(note, model.base_id() + "\n");
   } catch (const Error&) {
     // A folder that takes nothing more is no reason to fail; it is found anew next time.
   }
-  return identity;
 }
 
 }  // namespace
 
-EmbeddingCache::EmbeddingCache(std::string folder, int64_t most_bytes, model::Model& model,
-                               const std::string& adapter)
+EmbeddingCache::EmbeddingCache(std::string folder, int64_t most_bytes, model::Model& model)
     : folder_(std::move(folder)), most_bytes_(most_bytes) {
   std::error_code failed;
   fs::create_directories(folder_, failed);
@@ -69,8 +69,8 @@ EmbeddingCache::EmbeddingCache(std::string folder, int64_t most_bytes, model::Mo
   io::Json json;
   json.set("gmiseg", GMISEG_VERSION);
   json.set("torch", GMISEG_TORCH_VERSION);
-  json.set("base", remembered_identity(folder_, model));
-  json.set("adapter", adapter.empty() ? "" : io::sha256_of_file(adapter));
+  remember_identity(folder_, model);
+  json.set("weights", model.weights_id());
   json.set("config", model.config_json());
   json.set("dtype", model.dtype == at::kBFloat16 ? "bfloat16" : "float32");
   json.set("arithmetic", model.arithmetic == at::kBFloat16 ? "bfloat16" : "float32");

@@ -14,8 +14,8 @@ namespace gmiseg::engine {
 class EmbeddingCache {
  public:
   // Makes the folder where it is missing. `most_bytes`: beyond, what was not asked for the longest goes.
-  // `adapter`: path of the model's adapter file, or empty. Throws Error(kIo).
-  EmbeddingCache(std::string folder, int64_t most_bytes, model::Model& model, const std::string& adapter);
+  // Throws Error(kIo).
+  EmbeddingCache(std::string folder, int64_t most_bytes, model::Model& model);
 
   // Of the picture's bytes, the input's side, the weights and the arithmetic: 64 hexadecimal digits.
   std::string key_of(const ImageView& image, int64_t side) const;

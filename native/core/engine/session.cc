@@ -24,15 +24,6 @@ namespace {
 // of which there are copies in several types, do not fill the memory.
 constexpr int64_t kRowsAtOnce = 8, kPixelsAtOnce = int64_t{1} << 26;
 
-// A copy of the rows [first, first + count), on the device.
-at::Tensor from_floats(const std::vector<float>& values, at::IntArrayRef shape, c10::Device device,
-                       int64_t first, int64_t count) {
-  return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat)
-      .slice(0, first, first + count)
-      .clone()
-      .to(device);
-}
-
 template <typename T>
 void copy_out(const at::Tensor& values, T* out, int64_t offset) {
   const auto host = values.to(at::kCPU).contiguous();
@@ -183,12 +174,14 @@ sam::Prompts SessionImpl::prompts_of_rows(const PromptBatch& batch, const sam::F
                                           int64_t count) const {
   const auto device = model_->device;
   const auto rows = [&](const std::vector<float>& values, at::IntArrayRef shape) {
-    return from_floats(values, shape, device, first, count);
+    return at::from_blob(const_cast<float*>(values.data()), shape, at::kFloat)
+        .slice(0, first, first + count)
+        .clone()
+        .to(device);
   };
-  const auto scale = from_floats({static_cast<float>(frame.scale_x()), static_cast<float>(frame.scale_y())},
-                                 {2}, device, 0, 2);
-  const auto corner =
-      from_floats({static_cast<float>(frame.left), static_cast<float>(frame.top)}, {2}, device, 0, 2);
+  const auto pair = [&](double x, double y) { return at::tensor({x, y}).to(device, at::kFloat); };
+  const auto scale = pair(frame.scale_x(), frame.scale_y());
+  const auto corner = pair(static_cast<double>(frame.left), static_cast<double>(frame.top));
   sam::Prompts out;
   if (batch.points_per_row > 0) {
     out.points = rows(batch.points, {batch.rows, batch.points_per_row, 2}) * scale + corner;
@@ -291,7 +284,7 @@ std::shared_ptr<Session> load(const LoadOptions& options, const Progress& progre
   if (model->baseline) return std::make_shared<BaselineSession>(std::move(model), options.threads);
   std::optional<EmbeddingCache> cache;
   if (!options.embedding_cache.empty())
-    cache.emplace(options.embedding_cache, options.embedding_cache_bytes, *model, options.adapter);
+    cache.emplace(options.embedding_cache, options.embedding_cache_bytes, *model);
   return std::make_shared<SessionImpl>(std::move(model), options.threads, std::move(cache));
 }
 

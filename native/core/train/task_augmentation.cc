@@ -16,39 +16,39 @@ using Greys = TaskAugmentation::Greys;
 
 // The recipe's chances and ranges at one of the two levels.
 struct Level {
-  double affine, brightness, contrast_low, contrast_high, photometric;
-  double elastic, alpha_high, sigma_low, sigma_high, noise, sharpness;
+  double elastic, most_alpha, least_sigma;
+  double greys, least_contrast, most_contrast;
 };
-constexpr Level kTask{0.5, 0.5, 0.8, 1.2, 0.5, 0.25, 2, 6, 8, 0.5, 0.5};
-constexpr Level kElement{0.5, 0.25, 0.5, 1.5, 0.25, 0.8, 2.5, 7, 8, 0.25, 0.25};
+constexpr Level kTask{0.25, 2, 6, 0.5, 0.8, 1.2}, kElement{0.8, 2.5, 7, 0.25, 0.5, 1.5};
+constexpr double kAffine = 0.5, kMostSigma = 8;
 constexpr double kBrightness = 0.1, kMostNoise = 0.05, kLowestSigma = 0.1, kHighestSigma = 1.1;
 constexpr int64_t kFieldSide = 128;  // pixels that the elastic field is defined on
 
 // Every draw happens whatever came out before.
 Geometry draw_geometry(const Level& level, double strength, runtime::Rng& rng) {
   Geometry g;
-  g.affine = rng.chance(strength * level.affine);
+  g.affine = rng.chance(strength * kAffine);
   g.angle = rng.uniform(0, 2 * M_PI);
   g.shift_x = rng.uniform(-0.4, 0.4), g.shift_y = rng.uniform(-0.4, 0.4);
   g.scale = rng.uniform(0.8, 1.1);
   g.elastic = rng.chance(strength * level.elastic);
-  g.alpha = rng.uniform(1, level.alpha_high);
-  g.sigma = rng.uniform(level.sigma_low, level.sigma_high);
+  g.alpha = rng.uniform(1, level.most_alpha);
+  g.sigma = rng.uniform(level.least_sigma, kMostSigma);
   g.seed = rng.seed();
   return g;
 }
 
 Greys draw_greys(const Level& level, double strength, runtime::Rng& rng) {
   Greys g;
-  const bool bright = rng.chance(strength * level.brightness),
-             blurred = rng.chance(strength * level.photometric), noisy = rng.chance(strength * level.noise);
+  const double chance = strength * level.greys;
+  const bool bright = rng.chance(chance), blurred = rng.chance(chance), noisy = rng.chance(chance);
   g.brightness_first = rng.chance(0.5);
   g.brightness = rng.uniform(-kBrightness, kBrightness);
-  g.contrast = rng.uniform(level.contrast_low, level.contrast_high);
+  g.contrast = rng.uniform(level.least_contrast, level.most_contrast);
   g.blur = rng.uniform(kLowestSigma, kHighestSigma);
   g.noise_mean = rng.uniform(0, kMostNoise);
   g.noise_deviation = std::sqrt(rng.uniform(0, kMostNoise));
-  g.sharper = rng.chance(strength * level.sharpness);
+  g.sharper = rng.chance(chance);
   g.seed = rng.seed();
   if (!bright) g.brightness = 0, g.contrast = 1;
   if (!blurred) g.blur = 0;

@@ -7,8 +7,9 @@
 
 namespace gmiseg::train {
 
-// Chances and ranges of spec: task-level negatives .5, inverted mask .5, mask's edge .5; both levels affine,
-// brightness and contrast, elastic, blur, noise, sharpness. Each chance is multiplied by `strength`, 0 .. 1.
+// Chances and ranges as published: task-level negatives .5, inverted mask .5, mask's edge .5; both levels
+// affine, brightness and contrast, elastic, blur, noise, sharpness. Each chance is multiplied by `strength`,
+// 0 .. 1.
 class TaskAugmentation {
  public:
   // Draws what all elements share.

@@ -120,7 +120,7 @@ async function askRegion(
 
 /** Whether the engine takes clicks itself. */
 function endsInDecoder(fit: FitOptions): boolean {
-  return fit.engine === 'training-free' || takesHint(fit);
+  return fit.engine === 'training-free' || fit.engine === 'learned';
 }
 
 /** Whether the engine's mask prompt is its own answer so far, which a hint can be added to. */

@@ -140,7 +140,10 @@ export function subjectOf({ store }: TestTask, { dataset, subject }: SliceEntry)
 }
 
 /** Reads a slice of a task. */
-export async function readSlice({ store, labels }: TestTask, entry: SliceEntry): Promise<TaskSlice> {
+export async function readSlice(
+  { store, labels }: Pick<TestTask, 'store' | 'labels'>,
+  entry: SliceEntry,
+): Promise<TaskSlice> {
   const { image, mask } = await store.read(entry);
   const { width, height, channels, spacing } = entry;
   return {

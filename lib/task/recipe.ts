@@ -73,9 +73,8 @@ export function tiledViews(
 
 /** How many answers it takes the mean of. */
 export function answersOf({ first, partner, second, flips }: Recipe): number {
-  const members = [first, partner, second].map((fit) => (fit === null ? 0 : (fit.ensemble ?? 1)));
-  const [own = 1, beside = 0, cropped = 0] = members;
-  return Math.max(own + beside, cropped) * (flips ? 2 : 1);
+  const members = (fit: FitOptions | null): number => (fit === null ? 0 : (fit.ensemble ?? 1));
+  return Math.max(members(first) + members(partner), members(second)) * (flips ? 2 : 1);
 }
 
 /** For people: `learned (mean), tiles 2 x 2, mirrored too`. */

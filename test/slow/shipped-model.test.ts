@@ -6,6 +6,7 @@ import type { SliceEntry } from '../../lib/dataset/slice-index.js';
 import { SliceStore } from '../../lib/dataset/slice-store.js';
 import { evenly } from '../../lib/evenly.js';
 import { drawSupports, pixelsWith } from '../../lib/experiment/draws.js';
+import { readSlice } from '../../lib/experiment/test-task.js';
 import { overlap } from '../../lib/metrics.js';
 import { Segmenter } from '../../lib/segmenter.js';
 import { gmiseg } from '../helpers/cli.js';
@@ -44,19 +45,14 @@ for (const { name, folder, args, labels, floor } of TASKS) {
 async function dice(t: Test, folder: string, labels: readonly number[]): Promise<number> {
   const store = await SliceStore.open(folder);
   t.teardown(() => store.close());
-  const read = async (entry: SliceEntry) => {
-    const { image, mask } = await store.read(entry);
-    const { width, height, channels } = entry;
-    const target = Uint8Array.from(mask, (value) => (labels.includes(value) ? 1 : 0));
-    return { image: { data: image, width, height, channels }, mask: { data: target, width, height } };
-  };
+  const read = (entry: SliceEntry): ReturnType<typeof readSlice> => readSlice({ store, labels }, entry);
   const entries = store.slices.filter((entry) => pixelsWith(entry, labels) >= 20);
   const of = (split: string): SliceEntry[] => entries.filter((entry) => entry.split === split);
   const examples = await Promise.all(drawSupports(of('train'), EXAMPLES, { seed: 0, draw: 0 }).map(read));
   const queries = await Promise.all(evenly(of('test'), QUERIES).map(read));
   t.equal(queries.length, QUERIES);
   await using segmenter = await Segmenter.load({ device: 'cpu' });
-  using task = await segmenter.defineTask(examples);
+  using task = await segmenter.defineTask(examples.map(({ image, mask }) => ({ image, mask })));
   let sum = 0;
   for (const { image, mask } of queries) {
     const { labels: found } = await task.predict(image);

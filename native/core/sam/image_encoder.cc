@@ -5,7 +5,9 @@
 #include <ATen/ops/scaled_dot_product_attention.h>
 #include <torch/types.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "runtime/activation_checkpoint.h"
 #include "sam/fused_attention.h"
@@ -43,23 +45,19 @@ at::Tensor attend_eager(const at::Tensor& q, const at::Tensor& k, const at::Tens
   return at::matmul(weights, v.reshape({n, h * w, d}));
 }
 
-// Exact and lean for training: the bias rides in extra channels, its key side
-// is the one-hot of the key's row and column, so no score matrix is kept.
-// v is padded to the same width, or LibTorch leaves its fused kernel.
+// Exact and lean: the bias rides in extra channels, its key side is the one-hot of the key's row and column,
+// so there is no score matrix. q, k, v: [n, heads, h * w, d], bias_h and bias_w: [n, heads, h * w, h or w]. v
+// is padded to the same width where `even`: some of LibTorch's kernels, and their way back, ask for it.
 at::Tensor attend_augmented(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const at::Tensor& bias_h, const at::Tensor& bias_w, double scale, int64_t heads) {
-  const int64_t n = q.size(0), h = q.size(1), w = q.size(2), d = q.size(3), t = h * w;
+                            const at::Tensor& bias_h, const at::Tensor& bias_w, double scale, bool even) {
+  const int64_t n = q.size(0), heads = q.size(1), h = bias_h.size(3), w = bias_w.size(3), d = q.size(3);
   const auto one_hot_h = at::eye(h, k.options()).repeat_interleave(w, 0);
   const auto one_hot_w = at::eye(w, k.options()).repeat({h, 1});
-  const auto key_side = at::cat({one_hot_h, one_hot_w}, 1).unsqueeze(0).expand({n, t, h + w});
-  const auto queries =
-      at::cat({(q * scale).reshape({n, t, d}), bias_h.reshape({n, t, h}), bias_w.reshape({n, t, w})}, 2);
-  const auto keys = at::cat({k.reshape({n, t, d}), key_side}, 2);
-  const auto values = at::constant_pad_nd(v.reshape({n, t, d}), {0, h + w});
-  const auto split = [&](const at::Tensor& x) { return x.view({n / heads, heads, t, d + h + w}); };
-  const auto out =
-      at::scaled_dot_product_attention(split(queries), split(keys), split(values), {}, 0.0, false, 1.0);
-  return out.slice(3, 0, d).reshape({n, t, d});
+  const auto key_side = at::cat({one_hot_h, one_hot_w}, 1).expand({n, heads, h * w, h + w});
+  const auto queries = at::cat({q * scale, bias_h, bias_w}, 3), keys = at::cat({k, key_side}, 3);
+  const auto values = even ? at::constant_pad_nd(v, {0, h + w}) : v;
+  const auto out = at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, 1.0);
+  return even ? out.slice(3, 0, d) : out;
 }
 
 // Exact and fast for inference: some grid rows of queries at a time, the bias
@@ -85,13 +83,30 @@ at::Tensor attend_in_chunks(const at::Tensor& q, const at::Tensor& k, const at::
 // Below this many tokens the score matrix is small and the plain form fastest.
 // A GPU's fused kernel is ahead sooner, and in training keeps no scores.
 constexpr int64_t kEagerTokens = 1024, kEagerTokensOnGpu = 256;
+// Up to so many a mask of all scores costs a GPU less than longer queries and keys.
+constexpr int64_t kMaskedTokensOnGpu = 1024;
 
 }  // namespace
 
-at::Tensor window_partition(const at::Tensor& x, int64_t window) {
-  const int64_t pad_h = (window - x.size(1) % window) % window,
-                pad_w = (window - x.size(2) % window) % window;
-  const auto padded = pad_h > 0 || pad_w > 0 ? at::constant_pad_nd(x, {0, 0, 0, pad_w, 0, pad_h}) : x;
+namespace {
+
+// [B, H, W, C] -> H and W rounded up to whole windows: `padding` [C] below and right, zeros where that is
+// undefined.
+at::Tensor pad_to_windows(const at::Tensor& x, int64_t window_h, int64_t window_w,
+                          const at::Tensor& padding) {
+  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), c = x.size(3);
+  const int64_t pad_h = (window_h - h % window_h) % window_h, pad_w = (window_w - w % window_w) % window_w;
+  if (pad_h == 0 && pad_w == 0) return x;
+  if (!padding.defined()) return at::constant_pad_nd(x, {0, 0, 0, pad_w, 0, pad_h});
+  auto out = padding.expand({b, h + pad_h, w + pad_w, c}).clone(at::MemoryFormat::Contiguous);
+  out.slice(1, 0, h).slice(2, 0, w).copy_(x);
+  return out;
+}
+
+}  // namespace
+
+at::Tensor window_partition(const at::Tensor& x, int64_t window, const at::Tensor& padding) {
+  const auto padded = pad_to_windows(x, window, window, padding);
   const int64_t b = padded.size(0), rows = padded.size(1) / window, columns = padded.size(2) / window,
                 c = x.size(3);
   return padded.view({b, rows, window, columns, window, c})
@@ -119,12 +134,34 @@ AttentionImpl::AttentionImpl(int64_t dim, int64_t heads, int64_t size, int64_t w
 
 at::Tensor AttentionImpl::forward(const at::Tensor& x, const at::Tensor& other, int64_t block,
                                   QvBypass* bypass) {
-  if (fuses(x, bypass)) return proj->forward_add(attend_fused(x, block, bypass), other);
-  if (window_ == 0) return other + attend(x, block, bypass);
-  // Padding comes after the norm and is not masked, as in the reference:
-  // padded tokens are exact zeros and take part in the softmax.
-  const auto y = attend(window_partition(x, window_), block, bypass);
-  return other + window_unpartition(y, window_, x.size(1), x.size(2));
+  const bool fused = fuses(x, bypass);
+  // Where windows overlap the grid's edge, tokens are padded after the norm and not masked: zeros, which qkv
+  // makes its bias of. They are keys in the softmax; what they would ask themselves is thrown away.
+  if (fused || window_ == 0 || bypass == nullptr || bypass->tokenwise()) {
+    const auto all = project(x, block, bypass);
+    if (fused) return proj->forward_add(attend_fused(all), other);
+    if (!x.is_cpu() && !at::GradMode::is_enabled()) return proj->forward_add(attend_on_gpu(all), other);
+    if (window_ == 0) return proj->forward_add(attend(all), other);
+    const auto y = attend(window_partition(all, window_, qkv->bias.to(all.scalar_type())));
+    return proj->forward_add(window_unpartition(y, window_, x.size(1), x.size(2)), other);
+  }
+  // An addition made of a token's neighbours is made within the window, of padded ones too.
+  const auto y = attend(project(window_partition(x, window_, {}), block, bypass));
+  return proj->forward_add(window_unpartition(y, window_, x.size(1), x.size(2)), other);
+}
+
+at::Tensor AttentionImpl::project(const at::Tensor& x, int64_t block, QvBypass* bypass) {
+  auto all = qkv->forward(x).contiguous();
+  if (bypass == nullptr) return all;
+  const int64_t dim = x.size(3);
+  const auto [dq, dv] = (*bypass)(block, x);
+  if (at::GradMode::is_enabled()) {
+    const auto parts = all.split(dim, -1);
+    return at::cat({parts[0] + dq, parts[1], parts[2] + dv}, -1);
+  }
+  all.slice(3, 0, dim).add_(dq);
+  all.slice(3, 2 * dim, 3 * dim).add_(dv);
+  return all;
 }
 
 bool AttentionImpl::fuses(const at::Tensor& x, const QvBypass* bypass) const {
@@ -136,55 +173,79 @@ bool AttentionImpl::fuses(const at::Tensor& x, const QvBypass* bypass) const {
   return at::GradMode::is_enabled() ? has_fused_attention_backward(type) : has_fused_attention(type);
 }
 
-at::Tensor AttentionImpl::attend_fused(const at::Tensor& x, int64_t block, QvBypass* bypass) {
-  auto all = qkv->forward(x).contiguous();
-  const bool learns = at::GradMode::is_enabled();
-  if (bypass != nullptr) {
-    const int64_t dim = x.size(3);
-    const auto [dq, dv] = (*bypass)(block, x);
-    if (learns) {
-      const auto parts = all.split(dim, -1);
-      all = at::cat({parts[0] + dq, parts[1], parts[2] + dv}, -1);
-    } else {
-      all.slice(3, 0, dim).add_(dq);
-      all.slice(3, 2 * dim, 3 * dim).add_(dv);
-    }
-  }
-  const int64_t h = window_ > 0 ? window_ : x.size(1), w = window_ > 0 ? window_ : x.size(2);
+at::Tensor AttentionImpl::attend_fused(const at::Tensor& all) const {
+  const int64_t h = window_ > 0 ? window_ : all.size(1), w = window_ > 0 ? window_ : all.size(2);
   const auto table_h = relative_table(rel_pos_h, h), table_w = relative_table(rel_pos_w, w);
-  return learns ? differentiable_attention(all, qkv->bias, table_h, table_w, heads_, window_)
-                : fused_attention(all, qkv->bias, table_h, table_w, heads_, window_).out;
+  return at::GradMode::is_enabled()
+             ? differentiable_attention(all, qkv->bias, table_h, table_w, heads_, window_)
+             : fused_attention(all, qkv->bias, table_h, table_w, heads_, window_).out;
 }
 
-at::Tensor AttentionImpl::attend(const at::Tensor& x, int64_t block, QvBypass* bypass) {
-  const int64_t b = x.size(0), h = x.size(1), w = x.size(2), dim = x.size(3), d = dim / heads_;
-  auto parts = qkv->forward(x).split(dim, -1);
-  auto q = parts[0], k = parts[1], v = parts[2];
-  if (bypass != nullptr) {
-    const auto [dq, dv] = (*bypass)(block, x);
-    q = q + dq;
-    v = v + dv;
-  }
+at::Tensor AttentionImpl::attend(const at::Tensor& all) const {
+  const int64_t b = all.size(0), h = all.size(1), w = all.size(2), dim = all.size(3) / 3, d = dim / heads_;
   // [B, H, W, heads * d] -> [B * heads, H, W, d]
   const auto by_head = [&](const at::Tensor& y) {
     return y.reshape({b, h, w, heads_, d}).permute({0, 3, 1, 2, 4}).reshape({b * heads_, h, w, d});
   };
-  q = by_head(q), k = by_head(k), v = by_head(v);
+  const auto parts = all.split(dim, -1);
+  const auto q = by_head(parts[0]), k = by_head(parts[1]), v = by_head(parts[2]);
   const double scale = 1.0 / std::sqrt(static_cast<double>(d));
   const auto [bias_h, bias_w] = relative_bias(q, relative_rows(rel_pos_h, h).to(q.scalar_type()),
                                               relative_rows(rel_pos_w, w).to(q.scalar_type()));
   at::Tensor out;
   if (h * w <= (q.is_cpu() ? kEagerTokens : kEagerTokensOnGpu)) {
     out = attend_eager(q, k, v, bias_h, bias_w, scale);
-  } else if (at::GradMode::is_enabled() && (q.requires_grad() || v.requires_grad())) {
-    out = attend_augmented(q, k, v, bias_h, bias_w, scale, heads_);
-  } else if (q.is_cpu()) {
+  } else if (q.is_cpu() && !(at::GradMode::is_enabled() && q.requires_grad())) {
     out = attend_in_chunks(q, k, v, bias_h, bias_w, scale, heads_);
   } else {
-    out = attend_augmented(q, k, v, bias_h, bias_w, scale, heads_);
+    const auto split = [&](const at::Tensor& x) { return x.reshape({b, heads_, h * w, -1}); };
+    out = attend_augmented(split(q), split(k), split(v), split(bias_h), split(bias_w), scale, true);
   }
-  out = out.view({b, heads_, h, w, d}).permute({0, 2, 3, 1, 4}).reshape({b, h, w, dim});
-  return proj->forward(out);
+  return out.reshape({b, heads_, h, w, d}).permute({0, 2, 3, 1, 4}).reshape({b, h, w, dim});
+}
+
+// Few kernels: starting one takes a GPU's driver longer than most of them run.
+at::Tensor AttentionImpl::attend_on_gpu(const at::Tensor& all) const {
+  const int64_t b = all.size(0), height = all.size(1), width = all.size(2), dim = all.size(3) / 3,
+                d = dim / heads_;
+  const int64_t h = window_ > 0 ? window_ : height, w = window_ > 0 ? window_ : width, t = h * w;
+  const auto padded = pad_to_windows(all, h, w, qkv->bias.to(all.scalar_type()));
+  const int64_t down = padded.size(1) / h, across = padded.size(2) / w, n = b * down * across;
+  // Into windows and heads at once: [3, n, heads, t, d].
+  const auto parts = padded.view({b, down, h, across, w, 3, heads_, d})
+                         .permute({5, 0, 1, 3, 6, 2, 4, 7})
+                         .reshape({3, n, heads_, t, d});
+  const auto q = parts[0], k = parts[1], v = parts[2];
+  const double scale = 1.0 / std::sqrt(static_cast<double>(d));
+
+  // A query's products with all relative positions, in reverse: those that it needs lie side by side, and
+  // begin one earlier with each step down or to the right. So the parts of the bias are views.
+  auto tables =
+      at::cat({relative_table(rel_pos_w, w), relative_table(rel_pos_h, h)}).to(all.scalar_type()).flip(0);
+  const int64_t stride = (tables.size(0) + 7) / 8 * 8;
+  tables = at::constant_pad_nd(tables, {0, 0, 0, stride - tables.size(0)});
+  const auto products = at::matmul(q, tables.t());  // [n, heads, t, stride]
+  const auto bias_h = products.as_strided(
+      {n, heads_, h, w, h}, {heads_ * t * stride, t * stride, w * stride - 1, stride, 1}, h - 1);
+  const auto bias_w = products.as_strided(
+      {n, heads_, h, w, w}, {heads_ * t * stride, t * stride, w * stride, stride - 1, 1}, 2 * h - 1 + w - 1);
+  at::Tensor out;
+  if (t <= kMaskedTokensOnGpu) {
+    // Rows of a mask that begin at multiples of 16 are used as they are.
+    const auto mask = at::empty({n, heads_, t, (t + 15) / 16 * 16}, all.options()).slice(3, 0, t);
+    auto by_place = mask.unflatten(3, {h, w}).unflatten(2, {h, w});
+    at::add_out(by_place, bias_h.unsqueeze(-1), bias_w.unsqueeze(-2));
+    out = at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale);
+  } else {
+    // In bfloat16 the kernels that want v as wide as q are the fast ones.
+    out = attend_augmented(q, k, v, bias_h.reshape({n, heads_, t, h}), bias_w.reshape({n, heads_, t, w}),
+                           scale, all.scalar_type() != at::kFloat);
+  }
+  return out.reshape({b, down, across, heads_, h, w, d})
+      .permute({0, 1, 4, 2, 5, 3, 6})
+      .reshape({b, down * h, across * w, dim})
+      .slice(1, 0, height)
+      .slice(2, 0, width);
 }
 
 MlpBlockImpl::MlpBlockImpl(int64_t dim, int64_t hidden) {
@@ -273,25 +334,51 @@ void ImageEncoderImpl::unpack() {
 
 ImageFeatures ImageEncoderImpl::forward(const at::Tensor& image, const EncodeOptions& options,
                                         const Progress& progress) {
-  ImageFeatures out;
+  return finish(begin(image, first_learning(options.bypass), options, progress), options, progress);
+}
+
+int64_t ImageEncoderImpl::first_learning(const QvBypass* bypass) const {
+  if (!at::GradMode::is_enabled()) return 0;
+  // The encoder's weights learn all or not at all.
+  if (pos_embed.requires_grad()) return 0;
+  const auto depth = static_cast<int64_t>(blocks.size());
+  return bypass != nullptr && bypass->learns() ? std::min(bypass->first_block(), depth) : depth;
+}
+
+Halfway ImageEncoderImpl::begin(const at::Tensor& image, int64_t until, const EncodeOptions& options,
+                                const Progress& progress) {
+  // Without a graph nothing is kept, and what overwrites its input may.
+  std::optional<torch::NoGradGuard> nothing_learns;
+  if (until > 0) nothing_learns.emplace();
+  Halfway out;
   if (stem_) out.high_res = stem_->forward(image);
-  auto x = patch_proj_->forward(stem_ ? out.high_res.back() : image).permute({0, 2, 3, 1});
-  x = x + position_map(pos_embed, x.size(1), x.size(2));
-  const double count = static_cast<double>(blocks.size());
-  for (size_t i = 0; i < blocks.size(); ++i) {
-    progress.report("encode", static_cast<double>(i) / count);
-    if (i < options.recompute.size() && options.recompute[i] && at::GradMode::is_enabled()) {
-      x = runtime::checkpoint([&block = blocks[i], bypass = options.bypass](
-                                  const at::Tensor& y) { return block->forward(y, bypass); },
-                              x);
-    } else {
-      x = blocks[i]->forward(x, options.bypass);
-    }
-    if (options.on_block) options.on_block(static_cast<int64_t>(i), x);
-  }
-  x = neck1_->forward(neck0_->forward(x.permute({0, 3, 1, 2})));
-  out.embedding = neck3_->forward(neck2_->forward(x));
+  const auto x = patch_proj_->forward(stem_ ? out.high_res.back() : image).permute({0, 2, 3, 1});
+  out.x = pass(x + position_map(pos_embed, x.size(1), x.size(2)), 0, until, options, progress);
+  out.block = until;
   return out;
+}
+
+ImageFeatures ImageEncoderImpl::finish(Halfway from, const EncodeOptions& options, const Progress& progress) {
+  const auto depth = static_cast<int64_t>(blocks.size());
+  const auto x = pass(std::move(from.x), from.block, depth, options, progress).permute({0, 3, 1, 2});
+  return {neck3_->forward(neck2_->forward(neck1_->forward(neck0_->forward(x)))), std::move(from.high_res)};
+}
+
+at::Tensor ImageEncoderImpl::pass(at::Tensor x, int64_t from, int64_t until, const EncodeOptions& options,
+                                  const Progress& progress) {
+  const auto count = static_cast<double>(blocks.size());
+  for (int64_t i = from; i < until; ++i) {
+    progress.report("encode", static_cast<double>(i) / count);
+    auto& block = blocks[static_cast<size_t>(i)];
+    auto* bypass = options.bypass != nullptr && i >= options.bypass->first_block() ? options.bypass : nullptr;
+    const bool again = i < static_cast<int64_t>(options.recompute.size()) &&
+                       options.recompute[static_cast<size_t>(i)] && at::GradMode::is_enabled();
+    x = again ? runtime::checkpoint(
+                    [&block, bypass](const at::Tensor& y) { return block->forward(y, bypass); }, x)
+              : block->forward(x, bypass);
+    if (options.on_block) options.on_block(i, x);
+  }
+  return x;
 }
 
 }  // namespace gmiseg::sam

@@ -5,7 +5,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/types.h>
 
-#include <cstring>
+#include <type_traits>
 
 #include "io/json.h"
 #include "model/model.h"
@@ -21,21 +21,22 @@ namespace gmiseg::engine {
 namespace {
 
 // Prompts decoded together: enough to share the work, few enough to stop soon, and so few that their masks,
-// of which there are copies in several types, do not fill the memory.
-constexpr int64_t kRowsAtOnce = 8, kPixelsAtOnce = int64_t{1} << 26;
+// of which there are copies in several types, do not fill the memory. A GPU is busy with many only.
+constexpr int64_t kRowsAtOnce = 8, kRowsAtOnceOnGpu = 64, kPixelsAtOnce = int64_t{1} << 26;
 
+// Straight to where the caller wants it, from whatever device.
 template <typename T>
 void copy_out(const at::Tensor& values, T* out, int64_t offset) {
-  const auto host = values.to(at::kCPU).contiguous();
-  std::memcpy(out + offset, host.const_data_ptr(), host.nbytes());
+  static_assert(sizeof(T) == 1 || std::is_same_v<T, float>);
+  const auto type = sizeof(T) == 1 ? at::kBool : at::kFloat;
+  at::from_blob(out + offset, values.sizes(), type).copy_(values);
 }
 
 }  // namespace
 
 void EmbeddingImpl::copy_to(float* out) const {
   c10::InferenceMode inference;
-  const auto host = seen->features.embedding.to(at::kCPU, at::kFloat).contiguous();
-  std::memcpy(out, host.const_data_ptr<float>(), host.nbytes());
+  copy_out(seen->features.embedding, out, 0);
 }
 
 size_t EmbeddingImpl::memory_bytes() const {
@@ -144,7 +145,7 @@ std::shared_ptr<Embedding> SessionImpl::encode(const ImageView& image, const Loo
   const auto pixels = shown.pixels();
   at::Tensor input;  // where somebody looks at it
   if (!found || model_->task_encoder)
-    input = sam::preprocess(pixels, config).to(model_->device, model_->arithmetic);
+    input = sam::preprocess(pixels, config, model_->device).to(model_->arithmetic);
   sam::EncodeOptions options;
   options.bypass = model_->adapter.get();
   auto seen = std::make_shared<support::Seen>();
@@ -257,7 +258,8 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
   const auto positions = model_->sam->prompt_encoder->dense_pe(grid);
   const int64_t masks_a_row = options.multimask ? 3 : 1;
   const int64_t pixels = image.frame.height * image.frame.width, low = side * side;
-  const int64_t rows_at_once = std::clamp<int64_t>(kPixelsAtOnce / (masks_a_row * pixels), 1, kRowsAtOnce);
+  const int64_t rows_at_once = std::clamp<int64_t>(kPixelsAtOnce / (masks_a_row * pixels), 1,
+                                                   model_->device.is_cpu() ? kRowsAtOnce : kRowsAtOnceOnGpu);
   for (int64_t first = 0; first < batch.rows; first += rows_at_once) {
     progress.report("decode", static_cast<double>(first) / static_cast<double>(batch.rows));
     const int64_t count = std::min(rows_at_once, batch.rows - first);
@@ -272,8 +274,8 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
     const int64_t at_mask = first * masks_a_row;
     if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);
     if (out.logits != nullptr) copy_out(logits, out.logits, at_mask * pixels);
-    if (out.low_res != nullptr) copy_out(decoded.logits.to(at::kFloat), out.low_res, at_mask * low);
-    if (out.scores != nullptr) copy_out(decoded.iou.to(at::kFloat), out.scores, at_mask);
+    if (out.low_res != nullptr) copy_out(decoded.logits, out.low_res, at_mask * low);
+    if (out.scores != nullptr) copy_out(decoded.iou, out.scores, at_mask);
     if (out.stability != nullptr) copy_out(sam::stability_score(logits), out.stability, at_mask);
   }
 }

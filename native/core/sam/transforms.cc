@@ -66,7 +66,7 @@ Frame frame_of(int64_t height, int64_t width, const SamConfig& config) {
   return f;
 }
 
-at::Tensor preprocess(const at::Tensor& image, const SamConfig& config) {
+at::Tensor preprocess(const at::Tensor& image, const SamConfig& config, c10::Device device) {
   const auto frame = frame_of(image.size(0), image.size(1), config);
   auto x = image.permute({2, 0, 1});
   if (config.preprocessing == Preprocessing::kMedSam) {
@@ -77,12 +77,13 @@ at::Tensor preprocess(const at::Tensor& image, const SamConfig& config) {
     }
     const auto low = x.min(), high = x.max();
     x = (x - low) / (high - low).clamp_min(1e-8);
-    return x.expand({1, 3, x.size(2), x.size(3)}).contiguous();
+    return x.expand({1, 3, x.size(2), x.size(3)}).contiguous().to(device);
   }
-  x = resize_uint8(x, frame.input_height, frame.input_width).to(at::kFloat).expand({3, -1, -1});
-  const auto mean = at::tensor(at::ArrayRef<float>(kMean), x.options()).view({3, 1, 1});
-  const auto deviation = at::tensor(at::ArrayRef<float>(kStd), x.options()).view({3, 1, 1});
-  x = (x - mean) / deviation;
+  x = resize_uint8(x, frame.input_height, frame.input_width).to(device).to(at::kFloat).expand({3, -1, -1});
+  const auto channels = [&](const float(&values)[3]) {
+    return at::tensor(at::ArrayRef<float>(values), at::kFloat).view({3, 1, 1}).to(device);
+  };
+  x = (x - channels(kMean)) / channels(kStd);
   return at::constant_pad_nd(x, {frame.left, config.image_size - frame.input_width - frame.left, frame.top,
                                  config.image_size - frame.input_height - frame.top})
       .unsqueeze(0);

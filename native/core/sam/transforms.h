@@ -29,9 +29,10 @@ int64_t low_res_of(const Frame& frame, const SamConfig& config);
 // [1, 1, S, S] float32: 1 where the input is picture, 0 on the padding.
 at::Tensor picture_share(const Frame& frame);
 
-// [H, W, 1 or 3] uint8 -> [1, 3, S, S] float32, normalised and padded as
-// config.preprocessing says.
-at::Tensor preprocess(const at::Tensor& image, const SamConfig& config);
+// [H, W, 1 or 3] uint8 on the CPU -> [1, 3, S, S] float32 on the device, normalised and padded as
+// config.preprocessing says. Bytes are resized before they travel, and become floats there.
+at::Tensor preprocess(const at::Tensor& image, const SamConfig& config,
+                      c10::Device device = c10::Device(c10::kCPU));
 
 // [P, M, low, low] logits -> [P, M, height, width] float32 on the original grid.
 at::Tensor postprocess(const at::Tensor& low_res, const Frame& frame, const SamConfig& config);

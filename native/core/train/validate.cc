@@ -47,7 +47,7 @@ Validation validate(model::Model& model, const SampleIndex& index, const TrainOp
       sam::Prompts prompts;
       prompts.boxes = box_of_mask(mask, options.box_offset, frame, rng).unsqueeze(0).to(model.device);
       const auto image =
-          sam::preprocess(index.image(ref).permute({1, 2, 0}), sam.config).to(model.device, model.arithmetic);
+          sam::preprocess(index.image(ref).permute({1, 2, 0}), sam.config, model.device).to(model.arithmetic);
       const auto features = sam.image_encoder->forward(image, encode, progress);
       const auto masks = sam.mask_decoder->forward(
           features, positions, sam.prompt_encoder->forward(prompts, 1), sam::MaskChoice::kSingle);

@@ -28,7 +28,11 @@ export interface RuntimeInfo {
   readonly bfloat16: boolean;
   readonly cudaBuilt: boolean;
   readonly cudaAvailable: boolean;
-  readonly devices: readonly { readonly id: string; readonly name?: string }[];
+  readonly devices: readonly {
+    readonly id: string;
+    /** Of a GPU: the most bytes that this process's tensors have taken there so far. */
+    readonly peakBytes?: number;
+  }[];
 }
 
 /** What a checkpoint holds. */

@@ -110,9 +110,7 @@ function addonChecks(probe: Probe): Check[] {
     {
       name: 'devices',
       ok: true,
-      found: runtime.devices
-        .map(({ id, name }) => [id, name ?? (id === 'cpu' ? processor(runtime) : '')].join(' ').trim())
-        .join('\n'),
+      found: runtime.devices.map(({ id }) => (id === 'cpu' ? `cpu ${processor(runtime)}` : id)).join('\n'),
     },
   ];
 }

@@ -24,6 +24,6 @@ export async function environment(): Promise<Environment> {
     node: process.versions.node,
     torch,
     machine: `${platform()} ${arch()}, ${processors.length} x ${processors[0]?.model.trim() ?? 'CPU'} (${cpuCapability}), ${memory}`,
-    devices: devices.map(({ id, name }) => (name === undefined ? id : `${id}: ${name}`)),
+    devices: devices.map(({ id }) => id),
   };
 }

@@ -11,6 +11,20 @@
 
 namespace gmiseg::engine {
 
+namespace {
+
+// The most that this process's tensors have taken on a GPU.
+int64_t peak_bytes(c10::DeviceIndex device) {
+  try {
+    const auto stats = at::accelerator::getDeviceStats(device);
+    return stats.allocated_bytes[static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE)].peak;
+  } catch (const std::exception&) {
+    return 0;  // nothing has been put there yet
+  }
+}
+
+}  // namespace
+
 std::string runtime_info_json() {
   io::Json json;
   json.set("gmiseg", GMISEG_VERSION);
@@ -39,6 +53,7 @@ std::string runtime_info_json() {
       for (int i = 0; i < static_cast<int>(torch::cuda::device_count()); ++i) {
         io::Json device;
         device.set("id", "cuda:" + std::to_string(i));
+        device.set("peakBytes", peak_bytes(static_cast<c10::DeviceIndex>(i)));
         devices.push_back(device);
       }
     }

@@ -246,6 +246,9 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
   }
   const bool learned = std::any_of(candidates.begin(), candidates.end(),
                                    [](const FitOptions& o) { return o.engine == "learned"; });
+  const bool refined = std::any_of(candidates.begin(), candidates.end(), [](const FitOptions& o) {
+    return o.engine == "learned" && o.output != "dense";
+  });
   for (const auto& options : candidates) {
     check_engine(model, options.engine);
     for (const auto& example : examples) check_size(model, *example.image, options);
@@ -263,7 +266,8 @@ io::Json leave_one_out(model::Model& model, const std::vector<Example>& examples
       const std::vector<int64_t> places(in.begin(), in.end());
       const auto state =
           model.task_encoder->combine(contributions.select(at::tensor(places).to(model.device)), 1);
-      for (const size_t i : out) logits.push_back(learned_logits(model, state, *examples[i].image, {}));
+      for (const size_t i : out)
+        logits.push_back(learned_logits(model, state, *examples[i].image, {}, refined));
     }
     for (size_t c = 0; c < candidates.size(); ++c) {
       const auto& options = candidates[c];

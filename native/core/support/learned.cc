@@ -71,13 +71,15 @@ Contributions contributions_of(model::Model& model, const std::vector<Example>& 
 }
 
 LearnedLogits learned_logits(model::Model& model, const TaskState& state, const Seen& query,
-                             const sam::Prompts& prompts) {
-  const auto out = answer(*model.sam, *model.task_encoder, {query.features, query.maps}, state,
-                          model.sam->prompt_encoder->dense_pe(grid_of(query)), prompts);
+                             const sam::Prompts& prompts, bool refined) {
+  const auto positions = model.sam->prompt_encoder->dense_pe(grid_of(query));
   const auto at_pixels = [&](const at::Tensor& low_res) {
     return sam::postprocess(low_res, query.frame, model.sam->config).select(0, 0).select(0, 0).cpu();
   };
-  return {at_pixels(out.dense.logits), at_pixels(out.refined.logits)};
+  const auto dense = model.task_encoder->predict(query.maps, state, positions);
+  LearnedLogits out{at_pixels(dense.logits), {}};
+  if (refined) out.refined = at_pixels(refine(*model.sam, query.features, dense, positions, prompts).logits);
+  return out;
 }
 
 at::Tensor LearnedLogits::probability(const std::string& output) const {
@@ -96,7 +98,8 @@ class Learned : public Engine {
   at::Tensor probability(const Seen& query, const sam::Prompts& prompts, const Progress&) const override {
     // Clicks and boxes reach SAM's decoder alone: what has been corrected is its answer.
     const bool prompted = prompts.points.defined() || prompts.boxes.defined();
-    return learned_logits(model_, state_, query, prompts).probability(prompted ? "refined" : output_);
+    const std::string output = prompted ? "refined" : output_;
+    return learned_logits(model_, state_, query, prompts, output != "dense").probability(output);
   }
   io::NamedTensors tensors() const override {
     io::NamedTensors out;

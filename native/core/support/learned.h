@@ -19,8 +19,9 @@ struct LearnedLogits {
   at::Tensor probability(const std::string& output) const;  // FitOptions::output
 };
 
+// Without `refined` SAM's decoder is not asked, and its logits are undefined.
 LearnedLogits learned_logits(model::Model& model, const TaskState& state, const Seen& query,
-                             const sam::Prompts& prompts);
+                             const sam::Prompts& prompts, bool refined);
 
 std::unique_ptr<Engine> learned_engine(model::Model& model, TaskState state, const std::string& output);
 

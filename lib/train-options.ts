@@ -19,6 +19,11 @@ export interface AdapterOptions {
   readonly gate?: 'identity' | 'shared' | 'learned';
   /** Factor of what it adds to queries and values; 1 where left out. */
   readonly scale?: number;
+  /**
+   * The encoder's first block that is adapted, from 0 (where left out). A late one costs less: nothing before it is kept
+   * for the way back, and with `noise: 0` it is computed once for each picture (TrainOptions.activationCache).
+   */
+  readonly firstBlock?: number;
 }
 
 /**
@@ -138,6 +143,12 @@ export interface TrainOptions {
    * as that needs. The training fails with ERR_OUT_OF_MEMORY where that is not enough. 0 (the default) = no limit.
    */
   readonly memory?: number;
+  /**
+   * Bytes, 1 GiB where left out, for what the encoder's blocks before the first that learns make of a picture, which is
+   * then not made again when it comes again. Used in trainings on prompts whose pictures are never altered but by `flip`
+   * (`noise: 0`), where the adapter starts late or the decoder alone trains.
+   */
+  readonly activationCache?: number;
 
   readonly focalWeight?: number;
   readonly diceWeight?: number;
@@ -197,6 +208,7 @@ const schema = z.strictObject({
       rank: count,
       gate: z.enum(['identity', 'shared', 'learned']).optional(),
       scale: number,
+      firstBlock: count,
     })
     .nullable()
     .optional(),
@@ -255,6 +267,7 @@ const schema = z.strictObject({
   dtype: z.enum(['float32', 'tf32', 'bfloat16']).optional(),
   activationCheckpointing: z.boolean().optional(),
   memory: count,
+  activationCache: count,
   focalWeight: number,
   diceWeight: number,
   iouWeight: number,

@@ -58,6 +58,15 @@ export interface TrainSummary {
   readonly seconds: number;
   /** Of these, how long steps waited for their batches. */
   readonly feedWaitSeconds: number;
+  /**
+   * What was kept of pictures (TrainOptions.activationCache): how many, their bytes, and how often they were used again;
+   * null where nothing could be.
+   */
+  readonly activationCache: {
+    readonly pictures: number;
+    readonly bytes: number;
+    readonly used: number;
+  } | null;
   /** What was planned for TrainOptions.memory; null without it. */
   readonly memory: {
     readonly budgetBytes: number;

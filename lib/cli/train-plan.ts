@@ -19,6 +19,7 @@ export interface TrainFlags extends RuntimeFlags {
   adapter?: string;
   adapterKind?: string;
   rank?: number;
+  firstBlock?: number;
   train?: string;
   episodes?: boolean;
   imageSize?: number;
@@ -149,7 +150,7 @@ function widthOf(name: Method, width: number): Partial<BaselineConfig> {
 function defaults(flags: TrainFlags): Partial<TrainOptions> {
   const wantsAdapter =
     flags.adapterKind === undefined && flags.adapter === undefined && flags.checkpoint !== undefined;
-  return wantsAdapter && flags.train !== 'all' ? { adapter: { kind: 'pooled' } } : {};
+  return wantsAdapter && flags.train !== 'all' ? { adapter: { kind: 'pooled', ...start(flags) } } : {};
 }
 
 function given(flags: TrainFlags): Partial<TrainOptions> {
@@ -169,7 +170,14 @@ function given(flags: TrainFlags): Partial<TrainOptions> {
   };
 }
 
-function adapterOf({ adapterKind, rank }: TrainFlags): Partial<TrainOptions> {
+function start({ firstBlock }: TrainFlags): Pick<AdapterOptions, 'firstBlock'> {
+  return firstBlock === undefined ? {} : { firstBlock };
+}
+
+function adapterOf(flags: TrainFlags): Partial<TrainOptions> {
+  const { adapterKind, rank } = flags;
+  if (flags.firstBlock !== undefined && defaults(flags).adapter === undefined && !isKind(adapterKind))
+    throw new UsageError('--first-block is of a new adapter: give --adapter-kind.');
   if (adapterKind === undefined) {
     if (rank !== undefined) throw new UsageError('--rank goes with --adapter-kind lora.');
     return {};
@@ -184,7 +192,11 @@ function adapterOf({ adapterKind, rank }: TrainFlags): Partial<TrainOptions> {
   }
   if (adapterKind === 'none') return { adapter: null };
   const kind = adapterKind as NonNullable<AdapterOptions['kind']>;
-  return { adapter: { kind, ...(rank === undefined ? {} : { rank }) } };
+  return { adapter: { kind, ...(rank === undefined ? {} : { rank }), ...start(flags) } };
+}
+
+function isKind(name: string | undefined): boolean {
+  return name !== undefined && name !== 'none' && ADAPTER_KINDS.includes(name);
 }
 
 function parts(text: string): NonNullable<TrainOptions['train']> {

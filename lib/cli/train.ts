@@ -44,6 +44,11 @@ export function registerTrain(program: Command, shell: Shell): void {
       )
       .option('--rank <n>', 'of a lora or token-pooled adapter (default: 4)', integer('--rank', 1))
       .option(
+        '--first-block <n>',
+        "of a new adapter: the encoder's first block that is adapted; a late one trains faster (default: 0)",
+        integer('--first-block', 0),
+      )
+      .option(
         '--train <parts>',
         `what trains, separated by commas: ${PARTS.join(', ')} (default: with an adapter adapter,decoder and in episodes task-encoder, else all)`,
       )

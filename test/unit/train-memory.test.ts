@@ -79,7 +79,7 @@ t.test('where nothing learns nothing is recomputed: beside a frozen encoder', as
   t.equal(basename(summary.file), basename(plain.summary.file));
 });
 
-t.test('frozen weights keep less: an adapter from a later block on', async (t) => {
+t.test('frozen weights keep less', async (t) => {
   const folder = t.testdir();
   // Planned, and ended before the first step.
   const planned = { memory: 1e12, maxMinutes: 1e-9 };

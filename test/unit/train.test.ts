@@ -79,6 +79,8 @@ for (const adapter of [
   { kind: 'pooled' },
   { kind: 'pooled', gate: 'shared' },
   { kind: 'pooled', gate: 'identity' },
+  { kind: 'lora', firstBlock: 1 },
+  { kind: 'pooled', firstBlock: 1 },
 ] as const) {
   t.test(`an adapter ${JSON.stringify(adapter)} alone: the base stays, the saved forms agree`, async (t) => {
     const folder = t.testdir();
@@ -288,7 +290,7 @@ t.test('every option arrives, under its name and with its value', async (t) => {
   // None as it is by itself.
   const options = {
     train: ['adapter', 'decoder'],
-    adapter: { kind: 'lora', rank: 2, scale: 0.5 },
+    adapter: { kind: 'lora', rank: 2, scale: 0.5, firstBlock: 1 },
     labels: [1],
     minPixels: 4,
     steps: 2,
@@ -308,6 +310,7 @@ t.test('every option arrives, under its name and with its value', async (t) => {
     clipNorm: 0.5,
     average: 0.5,
     activationCheckpointing: true,
+    activationCache: 5e8,
     focalWeight: 2,
     diceWeight: 3,
     iouWeight: 0.1,

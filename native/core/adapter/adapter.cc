@@ -44,6 +44,7 @@ AdapterConfig AdapterConfig::from_json(const io::Json& json) {
   c.gate = from_name(kGates, json.get("gate", "learned"), "gate");
   c.rank = json.get("rank", c.rank);
   c.scale = json.get("scale", c.scale);
+  c.first_block = json.get("firstBlock", c.first_block);
   if (c.rank < 1 || c.rank > 1024) {
     throw Error(ErrorCode::kInvalidArg,
                 "The adapter's rank is " + std::to_string(c.rank) + ", not between 1 and 1024.");
@@ -60,15 +61,22 @@ io::Json AdapterConfig::to_json() const {
     json.set("rank", rank);
   }
   json.set("scale", scale);
+  if (first_block > 0) json.set("firstBlock", first_block);
   return json;
 }
 
 std::shared_ptr<Adapter> make_adapter(const AdapterConfig& config, int64_t blocks, int64_t dim) {
+  if (config.first_block < 0 || config.first_block >= blocks) {
+    throw Error(ErrorCode::kInvalidArg, "The adapter's firstBlock is " + std::to_string(config.first_block) +
+                                            "; this encoder's blocks are 0 to " + std::to_string(blocks - 1) +
+                                            ".");
+  }
   if (config.kind == Kind::kPooled) return std::make_shared<Pooled>(config, blocks, dim);
   return std::make_shared<Lora>(config, blocks, dim);
 }
 
 at::Tensor merged_qkv(const Adapter& adapter, int64_t block, const at::Tensor& qkv_weight) {
+  if (block < adapter.first_block()) return qkv_weight;
   const auto [q, v] = adapter.delta(block);
   const int64_t dim = q.size(0);
   auto out = qkv_weight.detach().to(at::kFloat).clone();

@@ -17,7 +17,7 @@ namespace gmiseg::adapter {
 
 enum class Kind {
   kLora,         // each block its own A [r, D] and B [D, r]
-  kPooled,       // one bank for all blocks, down [L, D], up [D, L], a gate row per block
+  kPooled,       // one bank for all L adapted blocks, down [L, D], up [D, L], a gate row per block
   kTokenPooled,  // LoRA whose bottleneck is averaged over 2 x 2 tokens; cannot be merged
 };
 
@@ -32,9 +32,10 @@ struct AdapterConfig {
   int64_t rank = 4;  // of kLora and kTokenPooled; the pooled bank's is the number of blocks
   Gate gate = Gate::kLearned;
   double scale = 1;
+  int64_t first_block = 0;  // blocks of the encoder before it have no bypass
 
-  // Keys: kind "lora" | "pooled" | "token-pooled", rank, gate "identity" | "shared" | "learned", scale.
-  // Throws Error(kInvalidArg).
+  // Keys: kind "lora" | "pooled" | "token-pooled", rank, gate "identity" | "shared" | "learned", scale,
+  // firstBlock. Throws Error(kInvalidArg).
   static AdapterConfig from_json(const io::Json& json);
   io::Json to_json() const;
 };
@@ -43,14 +44,17 @@ class Adapter : public torch::nn::Module, public sam::QvBypass {
  public:
   explicit Adapter(AdapterConfig config) : config(config) {}
   const AdapterConfig config;
+  int64_t first_block() const override { return config.first_block; }
+  bool learns() const override { return parameters().front().requires_grad(); }
   // The dense update of block `block`: ([D, D] for q, [D, D] for v). Throws
-  // Error(kInvalidArg) for a kind that has none (token-pooled).
+  // Error(kInvalidArg) for a kind that has none (token-pooled). From first_block on.
   virtual std::pair<at::Tensor, at::Tensor> delta(int64_t block) const = 0;
   // Kaiming uniform (a = sqrt 5) below, zero above: the model starts unchanged.
   virtual void init(uint64_t seed) = 0;
 };
 
-// Parameters are uninitialised; names as in files without the prefix `adapter.`.
+// Parameters are uninitialised; names as in files without the prefix `adapter.`. Throws Error(kInvalidArg)
+// where no block is left.
 std::shared_ptr<Adapter> make_adapter(const AdapterConfig& config, int64_t blocks, int64_t dim);
 
 // The fused qkv weight [3 D, D] with the block's update added: exact, for export.

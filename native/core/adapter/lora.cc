@@ -12,7 +12,9 @@ namespace gmiseg::adapter {
 
 Lora::Lora(const AdapterConfig& config, int64_t blocks, int64_t dim) : Adapter(config) {
   auto list = register_module("blocks", std::make_shared<torch::nn::Module>());
-  for (int64_t i = 0; i < blocks; ++i) {
+  q_.resize(static_cast<size_t>(config.first_block));
+  v_.resize(static_cast<size_t>(config.first_block));
+  for (int64_t i = config.first_block; i < blocks; ++i) {
     auto block = list->register_module(std::to_string(i), std::make_shared<torch::nn::Module>());
     for (const char* name : {"q", "v"}) {
       auto site = block->register_module(name, std::make_shared<torch::nn::Module>());
@@ -56,7 +58,7 @@ std::pair<at::Tensor, at::Tensor> Lora::delta(int64_t block) const {
 void Lora::init(uint64_t seed) {
   torch::NoGradGuard no_grad;
   auto generator = at::detail::createCPUGenerator(seed);
-  for (size_t i = 0; i < q_.size(); ++i) {
+  for (auto i = static_cast<size_t>(config.first_block); i < q_.size(); ++i) {
     for (Pair* pair : {&q_[i], &v_[i]}) {
       const double bound = 1.0 / std::sqrt(static_cast<double>(pair->down.size(1)));
       pair->down.uniform_(-bound, bound, generator);

@@ -4,7 +4,7 @@
 
 namespace gmiseg::adapter {
 
-// Kind::kLora and Kind::kTokenPooled: `blocks.{l}.{q|v}.{down|up}`.
+// Kind::kLora and Kind::kTokenPooled: `blocks.{l}.{q|v}.{down|up}`, l from the first block on.
 class Lora : public Adapter {
  public:
   Lora(const AdapterConfig& config, int64_t blocks, int64_t dim);
@@ -15,7 +15,7 @@ class Lora : public Adapter {
 
  private:
   struct Pair {
-    at::Tensor down, up;  // [r, D], [D, r]
+    at::Tensor down, up;  // [r, D], [D, r]; undefined before the first block
   };
   at::Tensor apply(const Pair& pair, const at::Tensor& x) const;
   std::vector<Pair> q_, v_;

@@ -9,6 +9,7 @@
 namespace gmiseg::adapter {
 
 Pooled::Pooled(const AdapterConfig& config, int64_t blocks, int64_t dim) : Adapter(config) {
+  blocks -= config.first_block;
   for (const char* name : {"q", "v"}) {
     auto site = register_module(name, std::make_shared<torch::nn::Module>());
     Bank& bank = *name == 'q' ? q_ : v_;
@@ -26,7 +27,8 @@ Pooled::Pooled(const AdapterConfig& config, int64_t blocks, int64_t dim) : Adapt
 at::Tensor Pooled::apply(const Bank& bank, int64_t block, const at::Tensor& x) const {
   // The base may be held in bfloat16, the adapter is not.
   const auto z = at::matmul(x, bank.down.t().to(x.scalar_type()));
-  return config.scale * at::matmul(z * bank.gate[block].to(z.scalar_type()), bank.up.t().to(z.scalar_type()));
+  return config.scale * at::matmul(z * bank.gate[block - config.first_block].to(z.scalar_type()),
+                                   bank.up.t().to(z.scalar_type()));
 }
 
 std::pair<at::Tensor, at::Tensor> Pooled::operator()(int64_t block, const at::Tensor& x) {
@@ -35,8 +37,8 @@ std::pair<at::Tensor, at::Tensor> Pooled::operator()(int64_t block, const at::Te
 
 std::pair<at::Tensor, at::Tensor> Pooled::delta(int64_t block) const {
   const auto dense = [&](const Bank& b) {
-    return config.scale *
-           at::matmul(b.up.to(at::kFloat) * b.gate[block].to(at::kFloat), b.down.to(at::kFloat));
+    return config.scale * at::matmul(b.up.to(at::kFloat) * b.gate[block - config.first_block].to(at::kFloat),
+                                     b.down.to(at::kFloat));
   };
   return {dense(q_), dense(v_)};
 }

@@ -14,7 +14,7 @@ class Pooled : public Adapter {
 
  private:
   struct Bank {
-    at::Tensor down, up, gate;  // [L, D], [D, L], [L, L]
+    at::Tensor down, up, gate;  // [L, D], [D, L], [L, L] of L adapted blocks
   };
   at::Tensor apply(const Bank& bank, int64_t block, const at::Tensor& x) const;
   Bank q_, v_;

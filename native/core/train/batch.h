@@ -18,8 +18,9 @@ struct Batch {
   at::Tensor points;       // [R, n, 2] in the input's frame
   at::Tensor boxes;        // [R, 4]
   at::Tensor error_noise;  // [R, 1, low, low] in (0, 1] for the refining pass
-  at::Tensor support_masks;  // [tasks * supports, 1, low, low] in [0, 1]
-  at::Tensor inside;         // [B, 1, S, S]: 1 on the picture, 0 on padding; undefined where there is none
+  at::Tensor support_masks;   // [tasks * supports, 1, low, low] in [0, 1]
+  at::Tensor inside;          // [B, 1, S, S]: 1 on the picture, 0 on padding; undefined where there is none
+  std::vector<int64_t> keys;  // of the images, where what the encoder makes of them is kept
   int64_t tasks = 0;
   std::vector<double> draws;  // in [0, 1), for what is drawn in the forward pass
 

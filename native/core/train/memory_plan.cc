@@ -39,7 +39,10 @@ MemoryPlan plan_memory(model::Model& model, Objective& objective, const Batch& b
   const auto& config = model.sam->config;
   const auto blocks = static_cast<size_t>(config.depth);
   MemoryPlan plan;
+  // Blocks before the first that learns keep nothing anyway.
+  const auto learning = static_cast<size_t>(model.sam->image_encoder->first_learning(model.adapter.get()));
   plan.recompute.assign(blocks, true);
+  std::fill_n(plan.recompute.begin(), learning, false);
 
   // Bytes that a forward pass keeps, the most of the whole step, and what it leaves: gradients.
   struct Measured {
@@ -61,15 +64,14 @@ MemoryPlan plan_memory(model::Model& model, Objective& objective, const Batch& b
   const auto bare = measure(plan.recompute, true);
   std::vector<int64_t> keeps(blocks, 0);
   for (const bool global : {false, true}) {
-    // The last one of a kind: earlier ones may need no gradient at all, and keep nothing then.
     size_t example = blocks;
-    for (size_t i = 0; i < blocks; ++i)
+    for (size_t i = learning; i < blocks; ++i)
       if (config.is_global(static_cast<int64_t>(i)) == global) example = i;
     if (example == blocks) continue;
     auto recompute = plan.recompute;
     recompute[example] = false;
     const int64_t own = std::max<int64_t>(0, measure(recompute, false).kept - bare.kept);
-    for (size_t i = 0; i < blocks; ++i)
+    for (size_t i = learning; i < blocks; ++i)
       if (config.is_global(static_cast<int64_t>(i)) == global) keeps[i] = own;
   }
   // Weights that lie in a mapped file are there by now. The gradients are in the peak already.
@@ -85,7 +87,7 @@ MemoryPlan plan_memory(model::Model& model, Objective& objective, const Batch& b
                     " with all activations recomputed, and 'memory' is " + gib(budget) +
                     ". Lower batchSize or the image size, or allow more.");
   }
-  for (size_t i = blocks; i-- > 0;) {
+  for (size_t i = blocks; i-- > learning;) {
     if (!fits(step + static_cast<double>(keeps[i]))) break;
     plan.recompute[i] = false;
     step += static_cast<double>(keeps[i]);

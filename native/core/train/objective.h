@@ -31,6 +31,9 @@ class Objective {
     (void)number;
     return 0;
   }
+  // The most that is kept on the CPU between steps, and for the run's summary what was.
+  virtual int64_t kept_bytes() const { return 0; }
+  virtual io::Json kept() const { return {}; }
   // Batches are on the model's device; autocast is set as the options say.
   virtual Losses forward(const Batch& batch) = 0;
   // Nothing to judge by: samples = 0.

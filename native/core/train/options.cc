@@ -43,6 +43,7 @@ void visit(Options& o, Visitor&& v) {
   v("dtype", o.dtype, 0, 0);
   v("activationCheckpointing", o.checkpointing, 0, 1);
   v("memory", o.memory, 0, 1e15);
+  v("activationCache", o.activation_cache, 0, 1e15);
   v("focalWeight", o.focal_weight, 0, 1e6);
   v("diceWeight", o.dice_weight, 0, 1e6);
   v("iouWeight", o.iou_weight, -1, 1e6);

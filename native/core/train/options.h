@@ -34,7 +34,8 @@ struct TrainOptions {
   // What trains. "train": any of "adapter", "decoder", "prompt-encoder", "encoder", or "all"
   // (encoder, decoder and prompt encoder). Default: adapter and decoder if there is an adapter, else all.
   std::vector<std::string> train;
-  bool has_adapter = false;  // "adapter": null or {kind, rank, gate, scale}: put a new one on the model
+  bool has_adapter =
+      false;  // "adapter": null or {kind, rank, gate, scale, firstBlock}: put a new one on the model
   adapter::AdapterConfig adapter;
 
   // Episodes: queries are predicted from a support set of their task.
@@ -81,6 +82,9 @@ struct TrainOptions {
   bool checkpointing = false;         // "activationCheckpointing": of all blocks
   int64_t memory = 0;                 // "memory": bytes that the process (on CUDA: the tensors) may take; as
                                       // many blocks are recomputed as that needs; 0 = no limit
+  // "activationCache": bytes for what frozen blocks make of images that come again (no "noise", "zoom",
+  // "rotate", "gamma"), in trainings on prompts
+  int64_t activation_cache = int64_t{1} << 30;
 
   double focal_weight = 1, dice_weight = 1;  // "focalWeight", "diceWeight"
   double iou_weight = -1;  // "iouWeight": squared error of the predicted IoU; default 0.1 if the

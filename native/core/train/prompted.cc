@@ -3,6 +3,7 @@
 #include <ATen/TensorOperators.h>
 #include <torch/types.h>
 
+#include "train/activation_cache.h"
 #include "train/losses.h"
 #include "train/objective.h"
 #include "train/prompts.h"
@@ -18,7 +19,15 @@ enum Stream : uint64_t { kSampleStream = 1, kBatchStream = 2 };
 class Prompted : public Objective {
  public:
   Prompted(model::Model& model, const TrainOptions& options, double iou_weight, const Progress& stop)
-      : model_(model), options_(options), iou_weight_(iou_weight), stop_(stop), index_(options) {}
+      : model_(model),
+        options_(options),
+        iou_weight_(iou_weight),
+        stop_(stop),
+        index_(options),
+        // Of pictures that are never the same twice nothing is worth keeping.
+        cache_(options.noise + options.zoom + options.rotate + options.gamma > 0 ? 0
+                                                                                 : options.activation_cache) {
+  }
   const std::vector<std::string>& value_names() const override {
     static const std::vector<std::string> names = {"focal", "diceLoss", "iouLoss", "dice"};
     return names;
@@ -26,11 +35,19 @@ class Prompted : public Objective {
   Batch make_batch(int64_t number) const override;
   int64_t weight_of(int64_t number) const override;
   Losses forward(const Batch& batch) override;
+  int64_t kept_bytes() const override { return keeps() ? cache_.size() : 0; }
+  io::Json kept() const override;
   Validation validate() override { return train::validate(model_, index_, options_, stop_); }
   io::Json tasks() const override { return index_.describe(); }
 
  private:
   PromptKind kind_of(int64_t number) const;
+  // Whether what the encoder's first blocks make of a picture is worth keeping.
+  bool keeps() const {
+    const at::AutoGradMode as_in_training(true);  // batches are made where nothing learns
+    return cache_.size() > 0 && model_.sam->image_encoder->first_learning(model_.adapter.get()) > 0;
+  }
+  sam::ImageFeatures encode(const Batch& batch);
   void add_loss(const sam::DecodedMasks& masks, const Batch& batch, Losses& out) const;
 
   model::Model& model_;
@@ -38,6 +55,7 @@ class Prompted : public Objective {
   const double iou_weight_;
   const Progress& stop_;
   const SampleIndex index_;
+  ActivationCache cache_;
 };
 
 PromptKind Prompted::kind_of(int64_t number) const {
@@ -56,6 +74,7 @@ Batch Prompted::make_batch(int64_t number) const {
   const auto& config = model_.sam->config;
   const auto kind = kind_of(number);
 
+  Batch batch;
   std::vector<at::Tensor> images, targets, all_points, boxes;
   for (int64_t i = 0; i < options.batch_size; ++i) {
     runtime::Rng rng(options.seed, kSampleStream, static_cast<uint64_t>(number * options.batch_size + i));
@@ -72,6 +91,7 @@ Batch Prompted::make_batch(int64_t number) const {
           at::randn({1, sample.image.size(0), frame.input_height, frame.input_width}, generator, at::kFloat);
       sam::on_picture(image, frame).add_(noise, deviation);
     }
+    if (keeps()) batch.keys.push_back(ActivationCache::key_of(image));
     images.push_back(image);
     const auto others = index_.labels_in(ref);
     for (int64_t p = 0; p < options.prompts_per_image; ++p) {
@@ -84,7 +104,6 @@ Batch Prompted::make_batch(int64_t number) const {
       if (kind.box) boxes.push_back(box_of_mask(mask, options.box_offset, frame, rng));
     }
   }
-  Batch batch;
   batch.images = at::cat(images);
   batch.target = at::stack(targets);
   if (kind.points > 0) batch.points = at::stack(all_points);
@@ -121,13 +140,49 @@ void Prompted::add_loss(const sam::DecodedMasks& masks, const Batch& batch, Loss
                    .detach();
 }
 
-Losses Prompted::forward(const Batch& batch) {
-  Losses out;
+io::Json Prompted::kept() const {
+  if (!keeps()) return {};
+  io::Json json;
+  json.set("pictures", cache_.images());
+  json.set("bytes", cache_.bytes());
+  json.set("used", cache_.found());
+  return json;
+}
+
+sam::ImageFeatures Prompted::encode(const Batch& batch) {
   sam::EncodeOptions options;
   options.bypass = model_.adapter.get();
   options.recompute = recompute_;
+  auto& encoder = *model_.sam->image_encoder;
+  const int64_t learning = encoder.first_learning(options.bypass);
+  if (learning == 0 || batch.keys.empty())
+    return encoder.forward(batch.images.to(model_.dtype), options, stop_);
+  // Each image by itself: what it becomes must not depend on which others are kept already.
+  std::vector<sam::Halfway> all;
+  for (size_t i = 0; i < batch.keys.size(); ++i) {
+    auto found = cache_.find(batch.keys[i], model_.device);
+    if (!found) {
+      const auto image = batch.images.narrow(0, static_cast<int64_t>(i), 1).to(model_.dtype);
+      found = encoder.begin(image, learning, options, stop_);
+      cache_.keep(batch.keys[i], *found);
+    }
+    all.push_back(std::move(*found));
+  }
+  const auto joined = [&](auto&& of) {
+    std::vector<at::Tensor> parts;
+    for (const auto& each : all) parts.push_back(of(each));
+    return at::cat(parts);
+  };
+  sam::Halfway together{learning, joined([](const auto& each) { return each.x; }), {}};
+  for (size_t map = 0; map < all.front().high_res.size(); ++map)
+    together.high_res.push_back(joined([&](const auto& each) { return each.high_res[map]; }));
+  return encoder.finish(std::move(together), options, stop_);
+}
+
+Losses Prompted::forward(const Batch& batch) {
+  Losses out;
   auto& sam = *model_.sam;
-  const auto features = sam.image_encoder->forward(batch.images.to(model_.dtype), options, stop_);
+  const auto features = encode(batch);
   const auto positions = sam.prompt_encoder->dense_pe();
   sam::Prompts prompts;
   prompts.points = batch.points;

@@ -38,8 +38,9 @@ double seconds_since(Clock::time_point start) {
 }
 
 // Options that may change on resume: where the data lies, what is written when, and what it may take.
-constexpr const char* kFreeOptions[] = {"maxMinutes",  "keepCheckpoints", "checkpointEvery", "exportEvery",
-                                        "reportEvery", "feedThreads",     "memory",          "data"};
+constexpr const char* kFreeOptions[] = {"maxMinutes",     "keepCheckpoints", "checkpointEvery", "exportEvery",
+                                        "reportEvery",    "feedThreads",     "memory",          "data",
+                                        "activationCache"};
 
 double learning_rate(const TrainOptions& o, int64_t step) {
   if (step < o.warmup) return o.learning_rate * static_cast<double>(step + 1) / static_cast<double>(o.warmup);
@@ -102,6 +103,7 @@ class Trainer {
   int64_t best_step_ = 0;
   std::optional<MemoryPlan> memory_;
   std::vector<StepRecord> unread_;
+  Clock::time_point unread_since_;
 };
 
 Trainer::Trainer(model::Model& model, TrainOptions options, const ReportSink& sink, const Progress& progress)
@@ -153,7 +155,7 @@ void Trainer::plan() {
   int64_t held = options_.accumulate > 1 ? weights : 0;
   if (model_.device.is_cpu()) {
     // Weights, their mean and the moments are resident by now.
-    held += (Feed::kAhead + feed_threads()) * inputs;
+    held += (Feed::kAhead + feed_threads()) * inputs + objective_->kept_bytes();
   } else {
     held += (average_ ? 3 : 2) * weights + inputs + bytes_of(*model_.sam);
     if (model_.adapter) held += bytes_of(*model_.adapter);
@@ -245,6 +247,7 @@ void Trainer::save_checkpoint() {
 
 void Trainer::train_step(Feed& feed) {
   const auto start = Clock::now();
+  if (unread_.empty()) unread_since_ = start;
   optimizer_->zero_grad();
   const auto device = model_.device;
   at::Tensor losses, details;
@@ -278,6 +281,8 @@ void Trainer::flush() {
   for (const auto& record : unread_) rows.push_back(record.values);
   const auto table = at::stack(rows).to(at::kCPU, at::kDouble).contiguous();  // the one wait for the device
   const auto* value = table.const_data_ptr<double>();
+  // A GPU is still at work when its step has been launched: what is known is how long all of them took.
+  const double each = 1000 * seconds_since(unread_since_) / static_cast<double>(unread_.size());
   for (const auto& record : unread_) {
     const auto& names = objective_->value_names();
     const bool skipped = value[names.size() + 2] > 0;
@@ -289,7 +294,7 @@ void Trainer::flush() {
     json.set("gradNorm", value[names.size() + 1]);
     json.set("lr", record.learning_rate);
     if (skipped) json.set("skipped", true);
-    json.set("ms", std::round(record.milliseconds * 10) / 10);
+    json.set("ms", std::round((model_.device.is_cpu() ? record.milliseconds : each) * 10) / 10);
     bad_steps_ = skipped ? bad_steps_ + 1 : 0;
     if (!skipped) recent_loss_ = recent_loss_ == 0 ? value[0] : 0.95 * recent_loss_ + 0.05 * value[0];
     report(json);
@@ -406,6 +411,7 @@ std::string Trainer::run() {
   summary.set("trainableParameters", trainable);
   summary.set("seconds", seconds_since(start));
   summary.set("feedWaitSeconds", waited);
+  summary.set("activationCache", objective_->kept());
   summary.set("memory", memory_ ? memory_->to_json(options_.memory) : io::Json());
   summary.set("out", options_.out);
   summary.set("file", folder_.file(name + ".safetensors"));

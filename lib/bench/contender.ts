@@ -22,6 +22,8 @@ export interface ContenderSpec {
   readonly dtype?: DType;
   /** What contenders of the same dtype are compared with. */
   readonly reference?: boolean;
+  /** The same program as the reference, set up to be faster: the best of both is what one is also compared with. */
+  readonly alternative?: boolean;
   /** Measures the machine's roof (`gflops` in its values) and is no contender. */
   readonly probe?: boolean;
 }

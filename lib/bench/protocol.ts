@@ -10,6 +10,8 @@ export interface Settings {
   /** A file of weights; the package's own model where neither this nor `config` is given. */
   readonly model?: string;
   readonly dtype?: DType;
+  /** `cpu` where left out, or `cuda`, `cuda:N`. */
+  readonly device?: string;
   /** Side of the encoder's input, in pixels. */
   readonly size?: number;
   /** CPU threads of one operation; 0 leaves the choice to the library. */

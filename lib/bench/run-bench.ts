@@ -4,6 +4,7 @@ import path from 'node:path';
 import { packageCommit } from '../commit.js';
 import { packageRoot } from '../package-root.js';
 import type { Machine } from './machine.js';
+import { writeRandomWeights } from './random-weights.js';
 import { type Additions, type CaseResult, runCase } from './run-case.js';
 import type { BenchCase, BenchOptions, Suite } from './suites/suite.js';
 
@@ -54,30 +55,37 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
     warnings: warningsOf(machine, options),
     cases: [...cases],
   });
-  for (const benchCase of suites.flatMap((suite) => suite.cases(options))) {
-    const folder = await mkdtemp(path.join(tmpdir(), 'gmiseg-bench-'));
-    try {
-      const label = `${benchCase.suite}, ${benchCase.title}`;
-      onStep(`${label}: prepare`);
-      const made = (await benchCase.materials?.(folder)) ?? {};
-      const settings = { ...benchCase.settings, ...made };
-      const added = await peers?.join({ ...benchCase, settings }, folder);
-      const contenders = [...(added?.contenders ?? []), ...benchCase.contenders].map((spec) => ({
-        ...spec,
-        settings: { ...settings, ...added?.settings, ...spec.settings },
-      }));
-      const result = await runCase(benchCase, contenders, {
-        rounds: options.rounds,
-        fresh: options.fresh,
-        folder,
-        signal,
-        onStep: (text) => onStep(`${label}: ${text}`),
-      });
-      cases.push(result);
-      await onCase(result, await report());
-    } finally {
-      await rm(folder, { recursive: true, force: true });
+  const weights = await mkdtemp(path.join(tmpdir(), 'gmiseg-bench-'));
+  try {
+    for (const benchCase of suites.flatMap((suite) => suite.cases(options))) {
+      const folder = await mkdtemp(path.join(tmpdir(), 'gmiseg-bench-'));
+      try {
+        const label = `${benchCase.suite}, ${benchCase.title}`;
+        onStep(`${label}: prepare`);
+        const made = (await benchCase.materials?.(folder)) ?? {};
+        const settings = { ...benchCase.settings, ...made };
+        const added = await peers?.join({ ...benchCase, settings }, folder);
+        const shared = { ...settings, ...added?.settings };
+        const drawn = await writeRandomWeights(shared, weights, signal);
+        const contenders = [...(added?.contenders ?? []), ...benchCase.contenders].map((spec) => ({
+          ...spec,
+          settings: { ...shared, ...drawn, ...spec.settings },
+        }));
+        const result = await runCase(benchCase, contenders, {
+          rounds: options.rounds,
+          fresh: options.fresh,
+          folder,
+          signal,
+          onStep: (text) => onStep(`${label}: ${text}`),
+        });
+        cases.push(result);
+        await onCase(result, await report());
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
     }
+  } finally {
+    await rm(weights, { recursive: true, force: true });
   }
   return await report();
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Answered, Contender, type ContenderSpec } from './contender.js';
 import type { DType, Settings, Values } from './protocol.js';
 import {
+  fastest,
   maxAbsDifference,
   type RoundSummary,
   roofShares,
@@ -37,6 +38,8 @@ export interface ContenderResult {
   readonly peakBytes: number | null;
   /** Times as fast as the reference of its dtype, round by round; null where there is none. */
   readonly speedUps: readonly (number | null)[] | null;
+  /** The same against whichever was faster in the round, the reference or an alternative form of it. */
+  readonly bestSpeedUps: readonly (number | null)[] | null;
   /** Share of the roof that the probe of its dtype found in the same round; null where there is none. */
   readonly roofShares: readonly (number | null)[] | null;
   /** Against `exact` of the case. */
@@ -206,6 +209,12 @@ async function judge(
     const output = outputs.get(entrant);
     const done = seconds.filter((value) => value !== null);
     const compared = spec.probe !== true && reference !== undefined && reference !== entrant;
+    const forms = entrants.filter(
+      ({ spec: other }) =>
+        other.dtype === spec.dtype && (other.reference === true || other.alternative === true),
+    );
+    const against =
+      spec.probe !== true && spec.reference !== true && spec.alternative !== true && forms.length > 1;
     const roofed = spec.probe !== true && probe !== undefined && flops !== null;
     return {
       name: spec.name,
@@ -219,6 +228,9 @@ async function judge(
       summary: done.length === 0 ? null : summarizeRounds(done),
       peakBytes,
       speedUps: compared ? speedUps(seconds, byRound(reference, 'seconds', rounds)) : null,
+      bestSpeedUps: against
+        ? speedUps(seconds, fastest(forms.map((form) => byRound(form, 'seconds', rounds))))
+        : null,
       roofShares: roofed ? roofShares(seconds, byRound(probe, 'gflops', rounds), flops) : null,
       maxAbsError:
         truth === undefined || output === undefined || entrant === exact

@@ -25,6 +25,14 @@ export function speedUps(
   });
 }
 
+/** The least seconds of each round; null where nobody has any. */
+export function fastest(all: readonly (readonly (number | null)[])[]): (number | null)[] {
+  return (all[0] ?? []).map((_, round) => {
+    const there = all.map((seconds) => seconds[round] ?? null).filter((value) => value !== null);
+    return there.length === 0 ? null : Math.min(...there);
+  });
+}
+
 /** Share of the roof, a rate in GFLOP/s, that work of `flops` reached in each round; null where one is missing. */
 export function roofShares(
   seconds: readonly (number | null)[],

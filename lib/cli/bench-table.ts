@@ -11,6 +11,8 @@ const MEASURES: Readonly<Record<string, readonly [label: string, digits: number]
   fileKib: ['file KiB', 0],
   megavoxelsPerSecond: ['Mvoxel/s', 1],
   slices: ['slices', 0],
+  feedWaitMs: ['feed ms', 2],
+  devicePeakMib: ['GPU MiB', 0],
   loadSeconds: ['to loaded s', 2],
   repeatSeconds: ['embedding s', 2],
   stats: ['stats', 0],
@@ -41,6 +43,8 @@ export function caseTable(result: CaseResult): string {
   );
   if (result.reference.length > 0)
     lines.push(`  faster: than ${result.reference.join(', ')}, round by round`);
+  if (contenders.some(({ bestSpeedUps }) => bestSpeedUps !== null))
+    lines.push('  than best: than the reference in its faster form');
   if (result.exact !== null && contenders.some(({ maxAbsError }) => maxAbsError !== null))
     lines.push(`  error: largest absolute difference from ${result.exact}`);
   for (const { name, error } of contenders) if (error !== null) lines.push(`  ${name} failed: ${error}`);
@@ -60,6 +64,10 @@ function columnsOf({ flops }: CaseResult): Column[] {
     },
     { title: 'median s', cell: ({ summary }) => (summary === null ? '' : time(summary.median)) },
     { title: 'faster', cell: ({ speedUps }) => byRound(speedUps, (value) => `${value.toFixed(2)}x`) },
+    {
+      title: 'than best',
+      cell: ({ bestSpeedUps }) => byRound(bestSpeedUps, (value) => `${value.toFixed(2)}x`),
+    },
     ...Object.entries(MEASURES).map(([key, [title, digits]]) => ({
       title,
       cell: (contender: ContenderResult) => fixed(medianOf(contender, key, flops), digits),

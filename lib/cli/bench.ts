@@ -7,7 +7,7 @@ import type { BenchOptions, Suite } from '../bench/suites/suite.js';
 import { writeFileAtomically } from '../write-file.js';
 import { caseTable } from './bench-table.js';
 import { type CommandContext, define } from './context.js';
-import { dtype } from './model-options.js';
+import { device, dtype } from './model-options.js';
 import { integer } from './parsers.js';
 import type { Shell } from './shell.js';
 import { UsageError } from './usage-error.js';
@@ -42,6 +42,7 @@ export function registerBench(program: Command, shell: Shell, peers?: Peers): vo
       'CPU threads of one operation',
       list('--threads', integer('--threads', 1, 4096)),
     )
+    .option('--device <name>', 'where models run: cpu, cuda or cuda:N', device, 'cpu')
     .option('--fresh', 'start contenders anew in every round: one in memory at a time')
     .option('--out <file>', 'write everything as JSON; grows with every case')
     .addHelpText(
@@ -65,13 +66,15 @@ async function runBenchCommand(
   const suites = chosenSuites(names);
   const { out, config, quick = false, fresh = false, ...rest } = flags;
   const options: BenchOptions = {
-    ...pick(rest, ['rounds', 'model', 'dtypes', 'sizes', 'n', 'prompts', 'threads']),
+    ...pick(rest, ['rounds', 'model', 'dtypes', 'device', 'sizes', 'n', 'prompts', 'threads']),
     ...(config === undefined ? {} : { configs: config }),
     quick,
     fresh,
   };
   if (options.model !== undefined && options.configs !== undefined)
     throw new UsageError('--model and --config both name what to measure; give one of them.');
+  // Peers choose nothing by themselves.
+  if (options.device === 'auto') throw new UsageError('--device auto: name one, cpu, cuda or cuda:N.');
   if (out !== undefined && (await stat(out).catch(() => null))?.isDirectory() === true)
     throw new UsageError(`--out ${out} is a folder; name a file.`);
   const { runBench, warningsOf } = await import('../bench/run-bench.js');

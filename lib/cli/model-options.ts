@@ -91,7 +91,7 @@ export function method(text: string): Method {
   throw new UsageError(`--method ${text}: use ${METHODS.join(', ')}.`);
 }
 
-function device(text: string): string {
+export function device(text: string): string {
   if (!/^(auto|cpu|cuda(:\d{1,3})?)$/.test(text))
     throw new UsageError(`--device ${text}: use auto, cpu, cuda or cuda:N.`);
   return text;

@@ -15,14 +15,16 @@ export function pythonPeers() {
 }
 
 /**
- * Where the peers lie: another folder for other versions.
+ * Where the peers lie: another folder for other versions. GMISEG_BENCH_PYTHON names another Python that has them, such
+ * as one with a CUDA build of PyTorch.
  *
  * @param {NodeJS.ProcessEnv} env
  */
 export function peerFolder(env) {
   const key = hashOf([REQUIREMENTS], [JSON.stringify(NPM_PEERS)]).slice(0, 12);
   const folder = join(cacheRoot(env), `bench-peers-${key}`);
-  return { folder, python: join(folder, 'python', 'bin', 'python'), node: join(folder, 'node') };
+  const python = env.GMISEG_BENCH_PYTHON || join(folder, 'python', 'bin', 'python');
+  return { folder, python, node: join(folder, 'node') };
 }
 
 /**

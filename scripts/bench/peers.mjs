@@ -48,13 +48,13 @@ function inPython(name, workload, settings, more) {
  * @param {string} workload
  * @param {DType} dtype
  */
-function transformers(workload, dtype, attentions = ['eager', 'sdpa']) {
-  return attentions.map((attention) =>
+function transformers(workload, dtype) {
+  return ['eager', 'sdpa'].map((attention) =>
     inPython(
       `transformers ${attention} ${dtype}`,
       workload,
       { dtype, attention },
-      { dtype, reference: attention === 'eager' },
+      { dtype, [attention === 'eager' ? 'reference' : 'alternative']: true },
     ),
   );
 }
@@ -88,6 +88,11 @@ function probe(config, dtype) {
   return inPython(`matrix products ${dtype}`, 'gemm', settings, { dtype, probe: true });
 }
 
+/** @param {BenchCase} benchCase */
+function onCpu({ settings: { device = 'cpu' } }) {
+  return device === 'cpu';
+}
+
 /** @param {BenchCase} benchCase @returns {DType[]} */
 function dtypesOf({ contenders }) {
   return [...new Set(contenders.map(({ dtype = 'float32' }) => dtype))];
@@ -117,7 +122,9 @@ const JOIN = {
     if (!sam) return { settings: {}, contenders: [] };
     const dtypes = dtypesOf(benchCase);
     const { size = sam.config.image_size } = benchCase.settings;
-    const onnx = dtypes.includes('float32') ? await onnxEncoder(sam.weights, size) : undefined;
+    // onnxruntime-node's CUDA libraries come from a host of their own.
+    const onnx =
+      dtypes.includes('float32') && onCpu(benchCase) ? await onnxEncoder(sam.weights, size) : undefined;
     return {
       settings: { model: sam.model },
       contenders: [
@@ -142,13 +149,14 @@ const JOIN = {
     if (!sam) return { settings: {}, contenders: [] };
     return {
       settings: { model: sam.model },
-      contenders: dtypesOf(benchCase).flatMap((dtype) => transformers('train', dtype, ['eager'])),
+      contenders: dtypesOf(benchCase).flatMap((dtype) => transformers('train', dtype)),
     };
   },
 
   async 'event-loop'(benchCase, folder) {
     const sam = await sharedSam(benchCase, folder);
-    if (!sam || !dtypesOf(benchCase).includes('float32')) return { settings: {}, contenders: [] };
+    if (!sam || !onCpu(benchCase) || !dtypesOf(benchCase).includes('float32'))
+      return { settings: {}, contenders: [] };
     const onnx = await onnxEncoder(sam.weights, benchCase.settings.size ?? sam.config.image_size);
     return { settings: { model: sam.model }, contenders: [onnxRuntime('event-loop', onnx)] };
   },

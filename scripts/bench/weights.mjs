@@ -17,17 +17,20 @@ const PEERS = join(ROOT, 'scripts', 'bench', 'peers');
  * @returns {Promise<string>} a folder with weights.safetensors
  */
 export async function sharedWeights({ config, size, model }, folder) {
-  const text = JSON.stringify({ config, size, model });
   const entry = model
     ? join(folder, 'weights')
     : join(weightsFolder(process.env), `${nameOf(config)}-${size}-${keyOf(config)}`);
   return await made(entry, 'weights.safetensors', async (scratch) => {
-    const raw = join(scratch, 'raw.safetensors');
+    const [raw, filled] = [join(scratch, 'raw.safetensors'), join(scratch, 'filled.safetensors')];
+    const write = (/** @type {object} */ settings, /** @type {string} */ out) =>
+      program(process.execPath, [join(PEERS, 'make-weights.mjs'), JSON.stringify(settings), out]);
     const out = join(scratch, 'weights.safetensors');
-    await program(process.execPath, [join(PEERS, 'make-weights.mjs'), text, model ? out : raw]);
-    if (model) return;
-    await program(peerFolder(process.env).python, [join(PEERS, 'fill_weights.py'), raw, out]);
-    rmSync(raw);
+    if (model) return await write({ size, model }, out);
+    await write({ config, size }, raw);
+    await program(peerFolder(process.env).python, [join(PEERS, 'fill_weights.py'), raw, filled]);
+    // As gmiseg writes it, with tensors that can be used where they lie in the file.
+    await write({ size, model: filled }, out);
+    for (const file of [raw, filled]) rmSync(file);
   });
 }
 
@@ -105,12 +108,10 @@ function nameOf(config) {
   return /** @type {{ method?: string }} */ (config).method ?? 'custom';
 }
 
-/** What decides the weights: a config's content, and how it is filled. @param {unknown} config */
+/** What decides the file: a config's content, how it is filled and written. @param {unknown} config */
 function keyOf(config) {
   const content = typeof config === 'string' && existsSync(config) ? readFileSync(config, 'utf8') : config;
   const hash = createHash('sha256').update(JSON.stringify(content));
-  return hash
-    .update(readFileSync(join(PEERS, 'fill_weights.py')))
-    .digest('hex')
-    .slice(0, 12);
+  for (const file of ['fill_weights.py', 'make-weights.mjs']) hash.update(readFileSync(join(PEERS, file)));
+  return hash.digest('hex').slice(0, 12);
 }

@@ -34,9 +34,9 @@ export function modelPoints(options: BenchOptions, defaults: Defaults): ModelPoi
         title: [
           path.basename(String(model.model ?? model.config)),
           `${size} pixels`,
-          ...threadNote(threads),
+          ...placeNote(options, threads),
         ].join(', '),
-        settings: { ...model, size, threads },
+        settings: { ...model, size, threads, ...deviceOf(options) },
       })),
     ),
   );
@@ -47,10 +47,17 @@ export function threadsOf({ threads }: BenchOptions): readonly number[] {
   return threads ?? [0];
 }
 
-/** For a title. */
-export function threadNote(threads: number): string[] {
-  if (threads === 0) return [];
-  return [`${threads} thread${threads === 1 ? '' : 's'}`];
+/** The settings' device, where one was asked for. */
+export function deviceOf({ device }: BenchOptions): Pick<Settings, 'device'> {
+  return device === undefined ? {} : { device };
+}
+
+/** For a title: where a case runs, unless that is LibTorch's own choice on the CPU. */
+export function placeNote({ device = 'cpu' }: BenchOptions, threads: number): string[] {
+  return [
+    ...(threads === 0 ? [] : [`${threads} thread${threads === 1 ? '' : 's'}`]),
+    ...(device === 'cpu' ? [] : [device]),
+  ];
 }
 
 /** gmiseg, once in each arithmetic. */

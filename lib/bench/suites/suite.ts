@@ -10,6 +10,8 @@ export interface BenchOptions {
   /** A checkpoint, in place of random weights. */
   readonly model?: string;
   readonly dtypes?: readonly DType[];
+  /** `cpu` where left out; of the suites that run a model. */
+  readonly device?: string;
   readonly sizes?: readonly number[];
   readonly n?: readonly number[];
   readonly prompts?: readonly number[];

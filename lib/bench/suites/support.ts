@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { ownInEach, threadNote, threadsOf } from './model-cases.js';
+import { deviceOf, ownInEach, placeNote, threadsOf } from './model-cases.js';
 import type { Suite } from './suite.js';
 
 const QUERIES = 10;
@@ -18,11 +18,18 @@ export const support: Suite = {
       sides.flatMap((size) =>
         threadsOf(options).flatMap((threads) =>
           numbers.map((n) => {
-            const settings = { ...source, size, threads, n, queries: quick ? 2 : QUERIES };
+            const settings = {
+              ...source,
+              size,
+              threads,
+              n,
+              queries: quick ? 2 : QUERIES,
+              ...deviceOf(options),
+            };
             const name = path.basename(Object.values(source)[0] ?? 'default model');
             return {
               suite: 'support',
-              title: [name, `${size} pixels`, `N = ${n}`, ...threadNote(threads)].join(', '),
+              title: [name, `${size} pixels`, `N = ${n}`, ...placeNote(options, threads)].join(', '),
               workload: 'support',
               settings,
               contenders: ownInEach(dtypes, 'support'),

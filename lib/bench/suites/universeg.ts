@@ -1,4 +1,4 @@
-import { ownInEach, threadNote, threadsOf } from './model-cases.js';
+import { deviceOf, ownInEach, placeNote, threadsOf } from './model-cases.js';
 import type { Suite } from './suite.js';
 
 /** Published widths; a quick run has narrow ones. */
@@ -12,10 +12,16 @@ export const universeg: Suite = {
     return (options.sizes ?? [options.quick ? 32 : 128]).flatMap((size) =>
       threadsOf(options).flatMap((threads) =>
         (options.n ?? [options.quick ? 4 : 64]).map((n) => {
-          const settings = { config: { method: 'universeg', image_size: size, widths }, size, threads, n };
+          const settings = {
+            config: { method: 'universeg', image_size: size, widths },
+            size,
+            threads,
+            n,
+            ...deviceOf(options),
+          };
           return {
             suite: 'universeg',
-            title: [`${size} pixels`, `N = ${n}`, ...threadNote(threads)].join(', '),
+            title: [`${size} pixels`, `N = ${n}`, ...placeNote(options, threads)].join(', '),
             workload: 'universeg',
             settings,
             contenders: ownInEach(['float32'], 'universeg'),

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Box } from '../../prompts.js';
 import type { Settings } from '../protocol.js';
-import { modelFacts, openModel } from './open-model.js';
+import { devicePeak, modelFacts, openModel } from './open-model.js';
 import { timed, type Workload } from './workload.js';
 
 /** Masks for all `boxes` in one call, from an embedding that is there: on the picture's pixels, cut at 0. */
@@ -18,7 +18,7 @@ export async function openDecode(settings: Settings): Promise<Workload> {
         segmenter.predict(embedding, { boxes }, { returnLowRes: true }),
       );
       return {
-        values: { seconds, perPromptMs: (1000 * seconds) / boxes.length },
+        values: { seconds, perPromptMs: (1000 * seconds) / boxes.length, ...devicePeak(segmenter) },
         output: () => value.lowRes as Float32Array,
       };
     },

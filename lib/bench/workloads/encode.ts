@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import type { ModelConfig } from '../../load-options.js';
 import { encoderFlops } from '../encoder-flops.js';
 import type { Settings } from '../protocol.js';
-import { modelFacts, openModel } from './open-model.js';
+import { devicePeak, modelFacts, openModel } from './open-model.js';
 import { timed, type Workload } from './workload.js';
 
-/** One embedding of the picture `image`: raw RGB of `size` x `size`. */
+/** One embedding of the picture `image`, raw RGB of `size` x `size`, from its bytes to numbers in memory. */
 export async function openEncode(settings: Settings): Promise<Workload> {
   const segmenter = await openModel(settings);
   const size = segmenter.info.imageSize;
@@ -13,12 +13,14 @@ export async function openEncode(settings: Settings): Promise<Workload> {
   return {
     facts: { ...modelFacts(segmenter), flops: encoderFlops(segmenter.info.config as ModelConfig) },
     async repeat() {
-      const { seconds, value } = await timed(() =>
-        segmenter.encode({ data, width: size, height: size, channels: 3 }),
-      );
-      const output = value.toArray();
-      value.close();
-      return { values: { seconds }, output: () => output };
+      const { seconds, value } = await timed(async () => {
+        const embedding = await segmenter.encode({ data, width: size, height: size, channels: 3 });
+        // A GPU is done when its result is here.
+        const output = embedding.toArray();
+        embedding.close();
+        return output;
+      });
+      return { values: { seconds, ...devicePeak(segmenter) }, output: () => value };
     },
   };
 }

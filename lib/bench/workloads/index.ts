@@ -11,4 +11,5 @@ export const WORKLOADS: Readonly<Record<string, () => Promise<OpenWorkload>>> = 
   evaluate: async () => (await import('./metrics.js')).openEvaluate,
   distances: async () => (await import('./metrics.js')).openDistances,
   'event-loop': async () => (await import('./event-loop.js')).openEventLoop,
+  weights: async () => (await import('./weights.js')).openWeights,
 };

@@ -5,7 +5,7 @@ import { distribution } from '../../metrics.js';
 import { drawPicture } from '../pictures.js';
 import type { Settings } from '../protocol.js';
 import { examplesOf } from './examples.js';
-import { modelFacts, openModel } from './open-model.js';
+import { devicePeak, modelFacts, openModel } from './open-model.js';
 import { timed, type Workload } from './workload.js';
 
 /** Everything that leave-one-out would choose. */
@@ -51,6 +51,7 @@ export async function openSupport(settings: Settings): Promise<Workload> {
           perExampleMs: defineMs / n,
           queryMs: 1000 * distribution(times).median,
           fileKib,
+          ...devicePeak(segmenter),
         },
       };
     },

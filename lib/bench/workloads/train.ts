@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Settings } from '../protocol.js';
-import { modelFacts, openModel } from './open-model.js';
+import { devicePeak, modelFacts, openModel } from './open-model.js';
 import type { Workload } from './workload.js';
 
 /** The first step of a training warms up what is made for it; the second is the one that counts. */
@@ -35,12 +35,15 @@ export async function openTrain(settings: Settings): Promise<Workload> {
           flip: 0,
           noise: 0,
           validateSamples: 0,
+          // A step's time is known when it has been waited for.
+          reportEvery: 1,
           dtype,
           activationCheckpointing: settings.checkpointing === true,
         });
         let seconds = Number.NaN;
         for await (const report of training) if (report.type === 'step') seconds = report.ms / 1000;
-        return { values: { seconds } };
+        const feedWaitMs = (1000 * (await training).feedWaitSeconds) / STEPS;
+        return { values: { seconds, feedWaitMs, ...devicePeak(segmenter) } };
       } finally {
         await rm(out, { recursive: true });
       }

@@ -114,4 +114,4 @@ def read_picture(settings):
 def prepared(picture, dtype):
     """[1, 3, size, size] as the encoder takes it."""
     pixels = picture.permute(2, 0, 1).float() / 255
-    return ((pixels - MEAN) / DEVIATION).unsqueeze(0).to(dtype)
+    return ((pixels - MEAN.to(pixels.device)) / DEVIATION.to(pixels.device)).unsqueeze(0).to(dtype)

@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import runtime
 import sam_model
 
 
@@ -46,6 +47,8 @@ class Train:
         self.model = sam_model.load(settings).requires_grad_(False)
         for layer in self.model.vision_encoder.layers:
             layer.attn.qkv = LoraQkv(layer.attn.qkv, settings["rank"])
+        self.device = runtime.device(settings)
+        self.model.to(self.device)
         self.autocast = settings["dtype"] == "bfloat16"
         trained = [weight for weight in self.model.parameters() if weight.requires_grad]
         self.trained = trained
@@ -56,11 +59,14 @@ class Train:
         low = 4 * size // self.model.config.vision_config.patch_size
         self.target = torch.zeros(1, 1, 1, low, low)
         self.target[..., low // 4 : 3 * low // 4, low // 4 : 3 * low // 4] = 1
+        self.picture, self.box, self.target = (
+            each.to(self.device) for each in (self.picture, self.box, self.target)
+        )
         self.facts = {**sam_model.facts(), "trained": sum(weight.numel() for weight in trained)}
 
     def repeat(self):
         start = time.perf_counter()
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.autocast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             embedding = self.model.vision_encoder(self.picture).last_hidden_state
             answer = self.model(
                 image_embeddings=embedding, input_boxes=self.box, multimask_output=False
@@ -70,4 +76,7 @@ class Train:
         loss.backward()
         nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
-        return {"seconds": time.perf_counter() - start, "loss": loss.item()}, None
+        runtime.finish(self.device)
+        loss = loss.item()
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "loss": loss, **runtime.device_peak(self.device)}, None

@@ -102,10 +102,11 @@ class Universeg:
     def __init__(self, settings):
         runtime.use_threads(settings)
         weights = load_file(settings["model"])
-        self.network = Network(settings["config"]["widths"]).eval()
+        self.device = runtime.device(settings)
+        self.network = Network(settings["config"]["widths"]).eval().to(self.device)
         self.network.load_state_dict({named(name): weight for name, weight in weights.items()})
-        self.pictures = read_pictures(settings["pictures"], settings["size"])
-        self.masks = read_pictures(settings["masks"], settings["size"])
+        self.pictures = read_pictures(settings["pictures"], settings["size"]).to(self.device)
+        self.masks = read_pictures(settings["masks"], settings["size"]).to(self.device)
         self.facts = runtime.facts()
 
     def repeat(self):
@@ -113,5 +114,6 @@ class Universeg:
         with torch.inference_mode():
             pictures = stretched(self.pictures)
             support = torch.cat([pictures[:, :-1], self.masks], 2)
-            probability = self.network(pictures[:, -1:], support).sigmoid()
-        return {"seconds": time.perf_counter() - start}, lambda: probability.numpy()
+            probability = self.network(pictures[:, -1:], support).sigmoid().cpu().numpy()
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, **runtime.device_peak(self.device)}, lambda: probability

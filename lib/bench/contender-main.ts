@@ -20,7 +20,8 @@ async function obey(request: Request): Promise<Values> {
   }
   if (workload === undefined) throw new Error('Nothing was prepared.');
   const { values, output } = await workload.repeat();
-  if (request.save !== undefined && output !== undefined) await writeFile(request.save, bytesOf(output()));
+  if (request.save !== undefined && output !== undefined)
+    await writeFile(request.save, bytesOf(await output()));
   return values;
 }
 

@@ -8,6 +8,7 @@ import { parseAnswer } from '../../lib/bench/protocol.js';
 import { warningsOf } from '../../lib/bench/run-bench.js';
 import { runCase } from '../../lib/bench/run-case.js';
 import {
+  fastest,
   maxAbsDifference,
   roofShares,
   rotated,
@@ -27,6 +28,13 @@ t.test('statistics of rounds', async (t) => {
   t.same(speedUps([1, 2, null], [2, 2, 2]), [2, 1, null]);
   t.same(speedUps([1, 2], [null, 3]), [null, 1.5]);
   t.same(speedUps([1], []), [null]);
+  t.same(
+    fastest([
+      [1, 3, null],
+      [2, null, null],
+    ]),
+    [1, 3, null],
+  );
   t.same(roofShares([2, null], [100, 100], 100e9), [0.5, null]);
   t.same(roofShares([2], [null], 1), [null]);
   t.same(
@@ -136,7 +144,7 @@ t.test('every workload can be repeated and measures what it says', async (t) => 
     for (const measure of ['seconds', ...(MEASURED[suite] ?? [])])
       t.ok(Number(values[measure]) >= 0, `${suite}, ${title}: ${measure} ${values[measure]}`);
     if (['encode', 'decode', 'universeg', 'distances'].includes(workload))
-      t.same((await repeat()).output!(), output!(), `${suite}: the same again`);
+      t.same(await (await repeat()).output!(), await output!(), `${suite}: the same again`);
   }
 });
 
@@ -161,6 +169,7 @@ t.test('a case: rotating rounds, references, roofs, errors, one that fails', asy
   const contenders = [
     scripted('roof', 'say({ values: { seconds: 1, gflops: 200 } });', { dtype, probe: true }),
     scripted('theirs', `${save(2)} say({ values: { seconds: 4 } });`, { dtype, reference: true }),
+    scripted('theirs, tuned', `${save(2)} say({ values: { seconds: 3 } });`, { dtype, alternative: true }),
     scripted('ours', `${save(2.5)} say({ values: { seconds: 1, perPromptMs: 7 }, peakBytes: 2 ** 30 });`, {
       dtype,
     }),
@@ -176,20 +185,27 @@ t.test('a case: rotating rounds, references, roofs, errors, one that fails', asy
     onStep: (text) => steps.push(text),
   });
   t.match(result, { suite: 'any', flops: 100e9, reference: ['theirs'], exact: 'theirs' });
-  const [roof, theirs, ours, broken, gone] = result.contenders;
+  const [roof, theirs, tuned, ours, broken, gone] = result.contenders;
   t.match(roof, { probe: true, speedUps: null, roofShares: null, summary: { n: 2 } });
   t.match(theirs, { speedUps: null, roofShares: [0.125, 0.125], maxAbsError: null, error: null });
-  t.match(ours, { speedUps: [4, 4], roofShares: [0.5, 0.5], maxAbsError: 0.5, peakBytes: 2 ** 30 });
+  t.match(tuned, { speedUps: [4 / 3, 4 / 3], bestSpeedUps: null });
+  t.match(ours, {
+    speedUps: [4, 4],
+    bestSpeedUps: [3, 3],
+    roofShares: [0.5, 0.5],
+    maxAbsError: 0.5,
+    peakBytes: 2 ** 30,
+  });
   t.same(
     ours!.rounds.map(({ place }) => place),
-    [2, 1],
+    [3, 2],
   );
   t.match(broken, { error: 'too small', rounds: [], summary: null, speedUps: [null, null] });
   t.match(gone, { error: /status 3.*killed/ });
   t.match(steps, [/^roof: load/]);
 
   const table = caseTable(result);
-  t.match(table, /ours .* 1\.000 1\.000 .* 4\.00x 4\.00x .* 50% 50% .* 5\.0e-1/);
+  t.match(table, /ours .* 1\.000 1\.000 .* 4\.00x 4\.00x .* 3\.00x 3\.00x .* 50% 50% .* 5\.0e-1/);
   t.match(table, /ms\/prompt/);
   t.notMatch(table, /NaN|stat p50/);
   t.match(table, /broken failed: too small/);

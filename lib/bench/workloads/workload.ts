@@ -12,7 +12,7 @@ export interface Repetition {
   /** `seconds` of the work itself, and what else the workload measures. */
   readonly values: Values;
   /** What came out, to be compared with that of others. */
-  readonly output?: () => Float32Array;
+  readonly output?: () => Float32Array | Promise<Float32Array>;
 }
 
 /** Loads what the work needs. */

@@ -12,6 +12,7 @@
 #include "runtime/buffer_reuse.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
+#include "sam/mask_pixels.h"
 #include "sam/transforms.h"
 #include "support/flatten.h"
 #include "train/trainer.h"
@@ -270,12 +271,19 @@ void SessionImpl::predict(const Embedding& embedding, const PromptBatch& batch, 
         image.features, positions, encoded,
         options.multimask ? sam::MaskChoice::kMulti : sam::MaskChoice::kSingle,
         same_for_all ? &first_look(seen, positions, encoded) : nullptr);
-    const auto logits = sam::postprocess(decoded.logits, image.frame, config);
     const int64_t at_mask = first * masks_a_row;
-    if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);
-    if (out.logits != nullptr) copy_out(logits, out.logits, at_mask * pixels);
     if (out.low_res != nullptr) copy_out(decoded.logits, out.low_res, at_mask * low);
     if (out.scores != nullptr) copy_out(decoded.iou, out.scores, at_mask);
+    if (decoded.logits.is_cpu() && out.logits == nullptr &&
+        config.preprocessing != sam::Preprocessing::kMedSam) {
+      sam::write_masks(decoded.logits, image.frame,
+                       out.masks == nullptr ? nullptr : out.masks + at_mask * pixels,
+                       out.stability == nullptr ? nullptr : out.stability + at_mask);
+      continue;
+    }
+    const auto logits = sam::postprocess(decoded.logits, image.frame, config);
+    if (out.masks != nullptr) copy_out(logits.gt(0), out.masks, at_mask * pixels);
+    if (out.logits != nullptr) copy_out(logits, out.logits, at_mask * pixels);
     if (out.stability != nullptr) copy_out(sam::stability_score(logits), out.stability, at_mask);
   }
 }

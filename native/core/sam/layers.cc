@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "io/mapped_file.h"
+#include "sam/linear_product.h"
 #include "sam/packed_linear.h"
 
 namespace gmiseg::sam {
@@ -16,11 +17,11 @@ LinearImpl::LinearImpl(int64_t in, int64_t out) {
   bias = register_parameter("bias", torch::empty({out}));
 }
 at::Tensor LinearImpl::forward(const at::Tensor& x) {
-  return packed_.defined() ? packed_linear(x, packed_, bias) : at::linear(x, weight_for(x), bias);
+  return packed_.defined() ? packed_linear(x, packed_, bias) : linear_product(x, weight_for(x), bias);
 }
 at::Tensor LinearImpl::forward_gelu(const at::Tensor& x) {
   if (packed_.defined()) return packed_linear_gelu(x, packed_, bias);
-  return gelu_of(at::linear(x, weight_for(x), bias));
+  return gelu_of(linear_product(x, weight_for(x), bias));
 }
 bool LinearImpl::widens(const at::Tensor& x) const {
   return x.scalar_type() == at::kFloat && weight.scalar_type() == at::kBFloat16 &&
@@ -32,19 +33,20 @@ at::Tensor LinearImpl::weight_for(const at::Tensor& x) const {
 at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
   if (packed_.defined()) return packed_linear_add(x, packed_, bias, other);
   if (at::GradMode::is_enabled() || !x.is_cpu() || at::autocast::is_autocast_enabled(at::kCPU))
-    return other + at::linear(x, weight_for(x), bias);
+    return other + linear_product(x, weight_for(x), bias);
   // The product adds up where the sum is wanted.
   auto y = (other + bias).contiguous();
   y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight_for(x).t());
   return y;
 }
-void LinearImpl::pack() {
-  if (packed_.defined() || !can_pack(weight)) return;
+bool LinearImpl::pack() {
+  if (packed_.defined() || !can_pack(weight)) return false;
   torch::NoGradGuard no_grad;
   packed_ = pack_linear(weight);
   io::drop_resident(weight.const_data_ptr(), weight.nbytes());
   // Whoever reads it all the same shall see that it is not there.
   weight.set_data(at::full({1}, NAN, weight.options()).expand(weight.sizes()));
+  return true;
 }
 void LinearImpl::unpack() {
   if (!packed_.defined()) return;
@@ -73,7 +75,7 @@ at::Tensor UpConv2dImpl::forward(const at::Tensor& x) {
 
 at::Tensor UpConv2dImpl::forward_cells(const at::Tensor& x) {
   const auto matrix = weight.permute({2, 3, 1, 0}).reshape({-1, weight.size(0)});
-  return at::linear(x, matrix, bias.repeat(4)).unflatten(-1, {4, bias.size(0)});
+  return linear_product(x, matrix, bias.repeat(4)).unflatten(-1, {4, bias.size(0)});
 }
 
 LayerNormImpl::LayerNormImpl(int64_t dim, double eps) : eps_(eps) {

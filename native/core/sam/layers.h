@@ -22,8 +22,9 @@ class LinearImpl : public torch::nn::Module {
   at::Tensor forward_add(const at::Tensor& x, const at::Tensor& other);
 
   // For inference on the CPU: the weight goes over into the layout that oneDNN's products want. Until
-  // unpack(), `weight` keeps its shape, but no values and no memory. Not in InferenceMode.
-  void pack();
+  // unpack(), `weight` keeps its shape, but no values and no memory. Not in InferenceMode. Returns whether it
+  // was done now.
+  bool pack();
   void unpack();
 
   // Whether the weight is bfloat16 and what it is applied to is not: it is widened for each product then.

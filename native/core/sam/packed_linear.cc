@@ -28,7 +28,7 @@ at::Tensor pointwise(const at::Tensor& x, const at::Tensor& packed, const at::Te
                      const std::string& after, const std::string& algorithm) {
   static const auto op = *find("mkldnn::_linear_pointwise");
   const c10::List<std::optional<at::Scalar>> none;
-  return call(op, {x, packed, bias, after, none, algorithm});
+  return call(op, {x, packed, bias.defined() ? c10::IValue(bias) : c10::IValue(), after, none, algorithm});
 }
 
 // With AVX2 oneDNN refuses bfloat16, is no faster in float32 than LibTorch's plain products, and its GELU

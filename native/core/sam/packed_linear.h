@@ -11,7 +11,8 @@ bool can_pack(const at::Tensor& weight);
 // [out, in] -> the same in oneDNN's own layout; to_dense() leads back, bit for bit.
 at::Tensor pack_linear(const at::Tensor& weight);
 
-// [..., in] -> [..., out]; bias [out].
+// [..., in] -> [..., out]; bias [out] or undefined. A weight that is not packed will do, and is laid out anew
+// each time.
 at::Tensor packed_linear(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias);
 at::Tensor packed_linear_gelu(const at::Tensor& x, const at::Tensor& packed, const at::Tensor& bias);
 // other [..., out]

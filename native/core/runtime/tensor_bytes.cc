@@ -41,10 +41,14 @@ TensorBytes::~TensorBytes() = default;
 int64_t TensorBytes::now() const { return scope_->counter->now(); }
 int64_t TensorBytes::peak() const { return scope_->counter->peak(); }
 
-int64_t resident_bytes() {
+void trim_heap() {
 #ifdef __GLIBC__
-  malloc_trim(0);  // what was freed and not given back yet is no need of anybody's
+  malloc_trim(0);
 #endif
+}
+
+int64_t resident_bytes() {
+  trim_heap();  // what was freed and not given back yet is no need of anybody's
   int64_t pages = 0, resident = 0;
   if (!(std::ifstream("/proc/self/statm") >> pages >> resident)) return 0;
   return resident * sysconf(_SC_PAGESIZE);

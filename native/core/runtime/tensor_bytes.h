@@ -23,6 +23,9 @@ class TensorBytes {
   std::unique_ptr<Scope> scope_;
 };
 
+// Gives the heap's free pages back to the system, once.
+void trim_heap();
+
 // Resident memory of this process, after what it holds in reserve was given back; 0 where the system does not
 // tell.
 int64_t resident_bytes();

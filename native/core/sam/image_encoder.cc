@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "runtime/activation_checkpoint.h"
+#include "runtime/tensor_bytes.h"
 #include "sam/fused_attention.h"
 #include "sam/positions.h"
 
@@ -322,8 +323,13 @@ ImageEncoderImpl::ImageEncoderImpl(const SamConfig& config) {
 }
 
 void ImageEncoderImpl::pack() {
-  for (const auto& module : modules(/*include_self=*/false)) {
-    if (auto* linear = module->as<Linear>()) linear->pack();
+  for (const auto& block : blocks) {
+    bool anew = false;
+    for (const auto& module : block->modules(/*include_self=*/false)) {
+      if (auto* linear = module->as<Linear>()) anew |= linear->pack();
+    }
+    // Packed weights do not fit where the plain ones were: without this the heap would keep both.
+    if (anew) runtime::trim_heap();
   }
 }
 void ImageEncoderImpl::unpack() {

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { packageCommit } from '../commit.js';
+import { GmisegError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
+import type { ContenderSpec } from './contender.js';
 import type { Machine } from './machine.js';
 import { writeRandomWeights } from './random-weights.js';
 import { type Additions, type CaseResult, runCase } from './run-case.js';
@@ -67,10 +69,9 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
         const added = await peers?.join({ ...benchCase, settings }, folder);
         const shared = { ...settings, ...added?.settings };
         const drawn = await writeRandomWeights(shared, weights, signal);
-        const contenders = [...(added?.contenders ?? []), ...benchCase.contenders].map((spec) => ({
-          ...spec,
-          settings: { ...shared, ...drawn, ...spec.settings },
-        }));
+        const contenders = chosen([...(added?.contenders ?? []), ...benchCase.contenders], options).map(
+          (spec) => ({ ...spec, settings: { ...shared, ...drawn, ...spec.settings } }),
+        );
         const result = await runCase(benchCase, contenders, {
           rounds: options.rounds,
           fresh: options.fresh,
@@ -88,6 +89,15 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
     await rm(weights, { recursive: true, force: true });
   }
   return await report();
+}
+
+/** @throws GmisegError ERR_INVALID_ARG where nobody of that name takes part */
+function chosen(all: readonly ContenderSpec[], { contenders }: BenchOptions): readonly ContenderSpec[] {
+  if (contenders === undefined) return all;
+  const there = all.filter(({ name }) => contenders.includes(name));
+  if (there.length > 0) return there;
+  const names = all.map(({ name }) => name).join(', ');
+  throw new GmisegError('ERR_INVALID_ARG', `Nobody is called ${contenders.join(', ')}; choose among ${names}.`);
 }
 
 /** What makes the numbers less than they seem. */

@@ -4,14 +4,12 @@ import { packageRoot } from '../package-root.js';
 import { drawPicture } from './pictures.js';
 import type { Settings } from './protocol.js';
 
-const PICTURES = 4;
-
-/** A slice store of drawn pictures below `folder`, named in the settings as `store`. */
-export async function writeDrawnStore(folder: string, size: number): Promise<Settings> {
+/** A slice store of `count` drawn pictures below `folder`, named in the settings as `store`. */
+export async function writeDrawnStore(folder: string, size: number, count = 4): Promise<Settings> {
   const store = path.join(folder, 'store');
   const writer = await SliceStoreWriter.create(store);
   writer.describe('drawn', new Map([[1, 'ellipse']]));
-  for (let at = 0; at < PICTURES; at++) {
+  for (let at = 0; at < count; at++) {
     const { image, mask } = drawPicture(at, size);
     await writer.add({
       dataset: 'drawn',

@@ -43,6 +43,11 @@ export function registerBench(program: Command, shell: Shell, peers?: Peers): vo
       list('--threads', integer('--threads', 1, 4096)),
     )
     .option('--device <name>', 'where models run: cpu, cuda or cuda:N', device, 'cpu')
+    .option(
+      '--contenders <name,...>',
+      'only those, by the names in the table: "gmiseg float32"',
+      words('--contenders'),
+    )
     .option('--fresh', 'start contenders anew in every round: one in memory at a time')
     .option('--out <file>', 'write everything as JSON; grows with every case')
     .addHelpText(
@@ -66,7 +71,7 @@ async function runBenchCommand(
   const suites = chosenSuites(names);
   const { out, config, quick = false, fresh = false, ...rest } = flags;
   const options: BenchOptions = {
-    ...pick(rest, ['rounds', 'model', 'dtypes', 'device', 'sizes', 'n', 'prompts', 'threads']),
+    ...pick(rest, ['rounds', 'model', 'dtypes', 'device', 'sizes', 'n', 'prompts', 'threads', 'contenders']),
     ...(config === undefined ? {} : { configs: config }),
     quick,
     fresh,

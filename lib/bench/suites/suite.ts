@@ -16,6 +16,8 @@ export interface BenchOptions {
   readonly n?: readonly number[];
   readonly prompts?: readonly number[];
   readonly threads?: readonly number[];
+  /** Names of those who take part; all where left out. */
+  readonly contenders?: readonly string[];
   /** Start every contender anew in every round: slower, but only one is in memory at a time. */
   readonly fresh: boolean;
 }

@@ -47,18 +47,18 @@ at::Tensor attend_eager(const at::Tensor& q, const at::Tensor& k, const at::Tens
 }
 
 // Exact and lean: the bias rides in extra channels, its key side is the one-hot of the key's row and column,
-// so there is no score matrix. q, k, v: [n, heads, h * w, d], bias_h and bias_w: [n, heads, h * w, h or w]. v
-// is padded to the same width where `even`: some of LibTorch's kernels, and their way back, ask for it.
+// so there is no score matrix. q, k, v: [n, heads, h * w, d], bias_h and bias_w: [n, heads, h * w, h or w].
 at::Tensor attend_augmented(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            const at::Tensor& bias_h, const at::Tensor& bias_w, double scale, bool even) {
+                            const at::Tensor& bias_h, const at::Tensor& bias_w, double scale) {
   const int64_t n = q.size(0), heads = q.size(1), h = bias_h.size(3), w = bias_w.size(3), d = q.size(3);
   const auto one_hot_h = at::eye(h, k.options()).repeat_interleave(w, 0);
   const auto one_hot_w = at::eye(w, k.options()).repeat({h, 1});
   const auto key_side = at::cat({one_hot_h, one_hot_w}, 1).expand({n, heads, h * w, h + w});
   const auto queries = at::cat({q * scale, bias_h, bias_w}, 3), keys = at::cat({k, key_side}, 3);
-  const auto values = even ? at::constant_pad_nd(v, {0, h + w}) : v;
-  const auto out = at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, 1.0);
-  return even ? out.slice(3, 0, d) : out;
+  // Of LibTorch's kernels that keep no scores only a GPU's for float32 takes values narrower than queries.
+  const bool narrow = !q.is_cpu() && q.scalar_type() == at::kFloat;
+  const auto values = narrow ? v : at::constant_pad_nd(v, {0, h + w});
+  return at::scaled_dot_product_attention(queries, keys, values, {}, 0.0, false, 1.0).slice(3, 0, d);
 }
 
 // Exact and fast for inference: some grid rows of queries at a time, the bias
@@ -200,7 +200,7 @@ at::Tensor AttentionImpl::attend(const at::Tensor& all) const {
     out = attend_in_chunks(q, k, v, bias_h, bias_w, scale, heads_);
   } else {
     const auto split = [&](const at::Tensor& x) { return x.reshape({b, heads_, h * w, -1}); };
-    out = attend_augmented(split(q), split(k), split(v), split(bias_h), split(bias_w), scale, true);
+    out = attend_augmented(split(q), split(k), split(v), split(bias_h), split(bias_w), scale);
   }
   return out.reshape({b, heads_, h, w, d}).permute({0, 2, 3, 1, 4}).reshape({b, h, w, dim});
 }
@@ -238,9 +238,8 @@ at::Tensor AttentionImpl::attend_on_gpu(const at::Tensor& all) const {
     at::add_out(by_place, bias_h.unsqueeze(-1), bias_w.unsqueeze(-2));
     out = at::scaled_dot_product_attention(q, k, v, mask, 0.0, false, scale);
   } else {
-    // In bfloat16 the kernels that want v as wide as q are the fast ones.
     out = attend_augmented(q, k, v, bias_h.reshape({n, heads_, t, h}), bias_w.reshape({n, heads_, t, w}),
-                           scale, all.scalar_type() != at::kFloat);
+                           scale);
   }
   return out.reshape({b, down, across, heads_, h, w, d})
       .permute({0, 1, 4, 2, 5, 3, 6})

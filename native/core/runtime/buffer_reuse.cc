@@ -2,7 +2,7 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <c10/core/impl/alloc_cpu.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <list>
@@ -53,7 +53,7 @@ class Pool : public c10::Allocator {
       idle.swap(idle_);
       idle_bytes_ = most_ = 0;
     }
-    for (const auto& each : idle) c10::free_cpu(each.block);
+    for (const auto& each : idle) unmap(each);
   }
 
  private:
@@ -84,11 +84,20 @@ class Pool : public c10::Allocator {
       idle_bytes_ -= out.size;
       idle_.erase(best);
     } else {
-      out.block = c10::alloc_cpu(wanted);
+      out = map(wanted);
     }
-    lent_.emplace(out.block, out.size);
+    if (out.block != nullptr) lent_.emplace(out.block, out.size);
     return out;
   }
+
+  // Straight from the system and back. The heap would not do: what LibTorch asks for has to begin at a
+  // multiple of 64, and a hole that such a block has left is too small for the next one of its size.
+  static Idle map(size_t size) {
+    void* const block = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) return {nullptr, 0};  // LibTorch's own allocator says so, with its own words
+    return {block, size};
+  }
+  static void unmap(const Idle& idle) { munmap(idle.block, idle.size); }
 
   static void give(void* block) {
     auto& self = get();
@@ -111,7 +120,7 @@ class Pool : public c10::Allocator {
         }
       }
     }
-    for (const auto& each : gone) c10::free_cpu(each.block);
+    for (const auto& each : gone) unmap(each);
     if (!ours) self.give_below_(block);
   }
 

@@ -12,6 +12,7 @@ namespace gmiseg::runtime {
 class BufferReuse {
  public:
   explicit BufferReuse(int64_t most_bytes = int64_t{256} << 20);
+  static constexpr int64_t kAll = INT64_MAX;
   ~BufferReuse();
   BufferReuse(const BufferReuse&) = delete;
   BufferReuse& operator=(const BufferReuse&) = delete;

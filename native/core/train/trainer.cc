@@ -14,6 +14,7 @@
 #include <unordered_map>
 
 #include "runtime/autocast.h"
+#include "runtime/buffer_reuse.h"
 #include "runtime/device.h"
 #include "runtime/error.h"
 #include "train/adamw.h"
@@ -345,6 +346,9 @@ void Trainer::validate() {
 std::string Trainer::run() {
   const auto start = Clock::now();
   const runtime::RoundedProducts rounded(model_.device, options_.dtype == "tf32");
+  // Step after step asks for the same: what one gives back the next one gets.
+  std::optional<runtime::BufferReuse> reuse;
+  if (model_.device.is_cpu()) reuse.emplace(runtime::BufferReuse::kAll);
   resume();
   const int64_t first = step_;
   io::Json config;

@@ -58,6 +58,8 @@ export async function planTraining(flags: TrainFlags): Promise<TrainPlan> {
       `--out ${flags.out} holds a run already; go on with it (--resume) or name another folder.`,
     );
   }
+  if (earlier !== null && flags.firstBlock !== undefined && flags.adapterKind === undefined)
+    throw new UsageError('--first-block is of a new adapter, and a run that goes on has its own.');
   const {
     data: earlierData,
     out: _out,

@@ -12,6 +12,7 @@ import { duration } from './progress.js';
 import type { Shell } from './shell.js';
 import { ADAPTER_KINDS, GAN_VARIANTS, PARTS, planTraining, type TrainFlags } from './train-plan.js';
 import { followTraining } from './train-view.js';
+import { UsageError } from './usage-error.js';
 
 const SLOW_BFLOAT16 =
   'this processor has no arithmetic of bfloat16, and a training in it takes many times as long. Leave --dtype out.';
@@ -99,6 +100,8 @@ async function runTrain(flags: TrainFlags, context: CommandContext): Promise<voi
   const { dtype: _dtype, ...runtime } = flags;
   const segmenter = await loadSegmenter(plan.source, runtime, context);
   try {
+    if (isBaseline(segmenter.info) && flags.firstBlock !== undefined)
+      throw new UsageError('--first-block is of an adapter, and a baseline has none.');
     const options = isBaseline(segmenter.info) ? plan.options : { ...plan.defaults, ...plan.options };
     if (options.dtype === 'bfloat16' && segmenter.info.device === 'cpu') {
       const { runtimeInfo } = await import('../inspect.js');

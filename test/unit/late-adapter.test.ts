@@ -1,10 +1,12 @@
 /** Adapters that start at a later block, and what trainings keep of pictures before it. */
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { Segmenter } from '../../lib/segmenter.js';
 import type { TrainOptions } from '../../lib/train-options.js';
 import type { TrainSummary } from '../../lib/training.js';
 import { readTensors } from '../helpers/checkpoints.js';
+import { gmiseg } from '../helpers/cli.js';
 import { TINY, TINY_WEIGHTS } from '../helpers/models.js';
 import { writeShapeStore } from '../helpers/shape-store.js';
 
@@ -53,6 +55,12 @@ t.test('a block that the encoder has not is refused', async (t) => {
     });
   }
   await t.rejects(run(t, { adapter: { firstBlock: -1 }, steps: 1 }), { code: 'ERR_INVALID_ARG' });
+  const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, config: TINY, device: 'cpu' });
+  t.teardown(() => segmenter.close());
+  const out = join(t.testdirName, 'refused');
+  await t.rejects(async () => await segmenter.train(store, { out, adapter: { firstBlock: 99 } }));
+  t.notOk(existsSync(out), 'nothing was made');
+  t.equal(segmenter.info.trainings, 0, 'nothing was changed');
 });
 
 t.test('what frozen blocks make of a picture is made once, and trains the same', async (t) => {
@@ -108,5 +116,30 @@ t.test('a step takes less memory, and what is kept counts', async (t) => {
   const late = await memory({ adapter: { kind: 'lora', firstBlock: LATE } });
   t.ok(late.expectedBytes - late.heldBytes < 0.8 * (early.expectedBytes - early.heldBytes));
   const keeping = await memory({ adapter: { kind: 'lora', firstBlock: LATE }, activationCache: 1e11 });
-  t.ok(keeping.heldBytes > 1e11);
+  const more = keeping.heldBytes - late.heldBytes;
+  t.ok(more < 1e9, 'as much as the pictures can come to, not what they may');
+  t.ok(
+    keeping.expectedBytes - keeping.heldBytes < 1.1 * (late.expectedBytes - late.heldBytes),
+    'is no part of a step',
+  );
+});
+
+t.test('the command line: --first-block', async (t) => {
+  const folder = t.testdir();
+  const out = join(folder, 'run');
+  const base = ['train', '--data', store, '--out', out, '--checkpoint', TINY_WEIGHTS, '--steps', '1'];
+  const first = await gmiseg([...base, '--first-block', '2', '--set', 'noise=0', '--set', 'flip=0']);
+  t.equal(first.code, 0, first.stderr);
+  const { options } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8'));
+  t.match(options.adapter, { kind: 'pooled', firstBlock: 2 });
+  for (const [words, why] of [
+    [['--resume', '--first-block', '1'], /a run that goes on has its own/],
+    [['--adapter-kind', 'none', '--first-block', '1'], /of a new adapter/],
+    [['--train', 'all', '--first-block', '1'], /of a new adapter/],
+  ] as const) {
+    const target = words.includes('--resume' as never) ? base : [...base, '--out', join(folder, 'other')];
+    const refused = await gmiseg([...target, ...words]);
+    t.equal(refused.code, 2, words.join(' '));
+    t.match(refused.stderr, why);
+  }
 });

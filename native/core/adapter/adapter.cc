@@ -65,12 +65,16 @@ io::Json AdapterConfig::to_json() const {
   return json;
 }
 
-std::shared_ptr<Adapter> make_adapter(const AdapterConfig& config, int64_t blocks, int64_t dim) {
+void check_first_block(const AdapterConfig& config, int64_t blocks) {
   if (config.first_block < 0 || config.first_block >= blocks) {
     throw Error(ErrorCode::kInvalidArg, "The adapter's firstBlock is " + std::to_string(config.first_block) +
                                             "; this encoder's blocks are 0 to " + std::to_string(blocks - 1) +
                                             ".");
   }
+}
+
+std::shared_ptr<Adapter> make_adapter(const AdapterConfig& config, int64_t blocks, int64_t dim) {
+  check_first_block(config, blocks);
   if (config.kind == Kind::kPooled) return std::make_shared<Pooled>(config, blocks, dim);
   return std::make_shared<Lora>(config, blocks, dim);
 }

@@ -53,6 +53,9 @@ class Adapter : public torch::nn::Module, public sam::QvBypass {
   virtual void init(uint64_t seed) = 0;
 };
 
+// Throws Error(kInvalidArg) where an encoder of so many blocks has no such first block.
+void check_first_block(const AdapterConfig& config, int64_t blocks);
+
 // Parameters are uninitialised; names as in files without the prefix `adapter.`. Throws Error(kInvalidArg)
 // where no block is left.
 std::shared_ptr<Adapter> make_adapter(const AdapterConfig& config, int64_t blocks, int64_t dim);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <list>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 namespace gmiseg::runtime {
@@ -42,18 +43,17 @@ class Pool : public c10::Allocator {
 
   void open(int64_t most_bytes) {
     const std::lock_guard lock(mutex_);
-    ++open_;
-    most_ = std::max(most_, static_cast<size_t>(most_bytes));
+    open_.insert(static_cast<size_t>(most_bytes));
   }
-  void close() {
-    std::list<Idle> idle;
+  void close(int64_t most_bytes) {
+    std::list<Idle> gone;
     {
       const std::lock_guard lock(mutex_);
-      if (--open_ > 0) return;
-      idle.swap(idle_);
-      idle_bytes_ = most_ = 0;
+      open_.erase(open_.find(static_cast<size_t>(most_bytes)));
+      drop(most(), gone);
+      if (open_.empty()) lent_peak_ = lent_bytes_;
     }
-    for (const auto& each : idle) unmap(each);
+    for (const auto& each : gone) unmap(each);
   }
 
  private:
@@ -69,10 +69,20 @@ class Pool : public c10::Allocator {
       c10::reportMemoryUsageToProfiler(block, size, 0, 0, c10::Device(c10::kCPU));
   }
 
+  size_t most() const { return open_.empty() ? 0 : *open_.rbegin(); }
+  // The oldest first: what has just been freed is asked for next, and is still in the caches.
+  void drop(size_t to, std::list<Idle>& gone) {
+    while (!idle_.empty() && idle_bytes_ > to) {
+      idle_bytes_ -= idle_.front().size;
+      gone.splice(gone.end(), idle_, idle_.begin());
+    }
+  }
+
   // An idle block of that size or a little more, or a new one; null while nobody asked for reuse.
   Idle take(size_t wanted) {
+    std::list<Idle> gone;
     const std::lock_guard lock(mutex_);
-    if (open_ == 0) return {nullptr, 0};
+    if (open_.empty()) return {nullptr, 0};
     auto best = idle_.end();
     for (auto each = idle_.begin(); each != idle_.end(); ++each) {
       if (each->size < wanted || each->size > wanted + wanted / 4) continue;
@@ -84,9 +94,17 @@ class Pool : public c10::Allocator {
       idle_bytes_ -= out.size;
       idle_.erase(best);
     } else {
+      // Without a limit of its own, what lies idle may fill up to the most that was ever in use: blocks of
+      // other sizes than before must not come on top.
+      const size_t room = std::max(lent_peak_, lent_bytes_ + wanted) - lent_bytes_ - wanted;
+      if (most() == static_cast<size_t>(BufferReuse::kAll)) drop(room, gone);
+      for (const auto& each : gone) unmap(each);
       out = map(wanted);
     }
-    if (out.block != nullptr) lent_.emplace(out.block, out.size);
+    if (out.block == nullptr) return out;
+    lent_.emplace(out.block, out.size);
+    lent_bytes_ += out.size;
+    lent_peak_ = std::max(lent_peak_, lent_bytes_);
     return out;
   }
 
@@ -113,11 +131,8 @@ class Pool : public c10::Allocator {
         report(block, -static_cast<int64_t>(size));
         self.idle_.push_back({block, size});
         self.idle_bytes_ += size;
-        // The oldest go first: what has just been freed is asked for next, and is still in the caches.
-        while (!self.idle_.empty() && (self.open_ == 0 || self.idle_bytes_ > self.most_)) {
-          self.idle_bytes_ -= self.idle_.front().size;
-          gone.splice(gone.end(), self.idle_, self.idle_.begin());
-        }
+        self.lent_bytes_ -= size;
+        self.drop(self.most(), gone);
       }
     }
     for (const auto& each : gone) unmap(each);
@@ -127,15 +142,15 @@ class Pool : public c10::Allocator {
   c10::Allocator* const below_;
   const c10::DeleterFnPtr give_below_;
   std::mutex mutex_;
-  int64_t open_ = 0;
-  size_t most_ = 0, idle_bytes_ = 0;
+  std::multiset<size_t> open_;  // what each scope lets lie idle
+  size_t idle_bytes_ = 0, lent_bytes_ = 0, lent_peak_ = 0;
   std::list<Idle> idle_;
   std::unordered_map<void*, size_t> lent_;
 };
 
 }  // namespace
 
-BufferReuse::BufferReuse(int64_t most_bytes) { Pool::get().open(most_bytes); }
-BufferReuse::~BufferReuse() { Pool::get().close(); }
+BufferReuse::BufferReuse(int64_t most_bytes) : most_bytes_(most_bytes) { Pool::get().open(most_bytes); }
+BufferReuse::~BufferReuse() { Pool::get().close(most_bytes_); }
 
 }  // namespace gmiseg::runtime

@@ -18,6 +18,7 @@ class ActivationCache {
   int64_t bytes() const { return bytes_; }  // of them in use
   int64_t images() const { return static_cast<int64_t>(kept_.size()); }
   int64_t found() const { return found_; }  // how often something was
+  void count_anew() { found_ = 0; }
 
   // A name for the bytes of an image [1, 3, S, S] on the CPU.
   static int64_t key_of(const at::Tensor& image);

@@ -61,6 +61,8 @@ MemoryPlan plan_memory(model::Model& model, Objective& objective, const Batch& b
     out.left = bytes.now();
     return out;
   };
+  // What it keeps between steps must not be taken for what a step needs.
+  if (objective.kept_bytes() > 0) measure(plan.recompute, false);
   const auto bare = measure(plan.recompute, true);
   std::vector<int64_t> keeps(blocks, 0);
   for (const bool global : {false, true}) {

@@ -34,6 +34,8 @@ class Objective {
   // The most that is kept on the CPU between steps, and for the run's summary what was.
   virtual int64_t kept_bytes() const { return 0; }
   virtual io::Json kept() const { return {}; }
+  // Forward passes so far were for measuring.
+  virtual void planned() {}
   // Batches are on the model's device; autocast is set as the options say.
   virtual Losses forward(const Batch& batch) = 0;
   // Nothing to judge by: samples = 0.

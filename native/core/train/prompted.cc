@@ -3,6 +3,8 @@
 #include <ATen/TensorOperators.h>
 #include <torch/types.h>
 
+#include <algorithm>
+
 #include "train/activation_cache.h"
 #include "train/losses.h"
 #include "train/objective.h"
@@ -35,7 +37,8 @@ class Prompted : public Objective {
   Batch make_batch(int64_t number) const override;
   int64_t weight_of(int64_t number) const override;
   Losses forward(const Batch& batch) override;
-  int64_t kept_bytes() const override { return keeps() ? cache_.size() : 0; }
+  int64_t kept_bytes() const override;
+  void planned() override { cache_.count_anew(); }
   io::Json kept() const override;
   Validation validate() override { return train::validate(model_, index_, options_, stop_); }
   io::Json tasks() const override { return index_.describe(); }
@@ -138,6 +141,17 @@ void Prompted::add_loss(const sam::DecodedMasks& masks, const Batch& batch, Loss
   out.values = at::stack({parts.focal.mean(), parts.dice.mean(), iou_error.mean(),
                           mask_dice(masks.logits.slice(1, 0, 1), batch.target).mean()})
                    .detach();
+}
+
+int64_t Prompted::kept_bytes() const {
+  if (!keeps()) return 0;
+  const auto& config = model_.sam->config;
+  int64_t cells = config.embed_dim, pictures = 0;
+  for (size_t i = 0; i < config.stem.size(); ++i) cells += config.stem[i] * (i == 0 ? 16 : 4);
+  for (const auto& task : index_.train()) pictures += static_cast<int64_t>(task.samples.size());
+  if (options_.flip > 0) pictures *= 4;  // along either axis, or both
+  const int64_t bytes = 4 * config.grid() * config.grid() * cells;
+  return std::min(cache_.size(), pictures * bytes);
 }
 
 io::Json Prompted::kept() const {

@@ -30,6 +30,7 @@ std::vector<std::string> parts_of(const TrainOptions& o, const model::Model& mod
     throw Error(ErrorCode::kInvalidArg,
                 "A model held in bfloat16 trains with dtype 'bfloat16' only. Load it as float32.");
   }
+  if (o.has_adapter) adapter::check_first_block(o.adapter, model.sam->config.depth);
   if (!o.train.empty()) return o.train;
   if (!adapter) return {"all"};
   if (o.episodes) return {"adapter", "decoder", "task-encoder"};

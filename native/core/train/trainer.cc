@@ -166,6 +166,7 @@ void Trainer::plan() {
     runtime::Autocast autocast(model_.device.type(), options_.autocast());
     memory_ = plan_memory(model_, *objective_, batch, options_.memory, held);
   }
+  objective_->planned();
   optimizer_->zero_grad();
 }
 
@@ -346,9 +347,10 @@ void Trainer::validate() {
 std::string Trainer::run() {
   const auto start = Clock::now();
   const runtime::RoundedProducts rounded(model_.device, options_.dtype == "tf32");
-  // Step after step asks for the same: what one gives back the next one gets.
+  // Step after step asks for the same: what one gives back the next one gets. Where memory is counted it goes
+  // back.
   std::optional<runtime::BufferReuse> reuse;
-  if (model_.device.is_cpu()) reuse.emplace(runtime::BufferReuse::kAll);
+  if (model_.device.is_cpu() && options_.memory == 0) reuse.emplace(runtime::BufferReuse::kAll);
   resume();
   const int64_t first = step_;
   io::Json config;

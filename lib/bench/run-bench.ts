@@ -4,7 +4,6 @@ import path from 'node:path';
 import { packageCommit } from '../commit.js';
 import { GmisegError } from '../errors.js';
 import { packageRoot } from '../package-root.js';
-import type { ContenderSpec } from './contender.js';
 import type { Machine } from './machine.js';
 import { writeRandomWeights } from './random-weights.js';
 import { type Additions, type CaseResult, runCase } from './run-case.js';
@@ -42,7 +41,10 @@ export interface RunBenchOptions extends BenchOptions {
   readonly onCase: (result: CaseResult, report: BenchReport) => Promise<void>;
 }
 
-/** Runs the suites' cases one after another. @throws the signal's reason; a contender's failure is in the report */
+/**
+ * Runs the suites' cases one after another; without a contender of its own a case is left out.
+ * @throws GmisegError ERR_INVALID_ARG where nobody takes part; the signal's reason. A contender's failure is in the report
+ */
 export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
   const { suites, machine, peers, command, signal, onStep, onCase, ...options } = run;
   const cases: CaseResult[] = [];
@@ -57,6 +59,7 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
     warnings: warningsOf(machine, options),
     cases: [...cases],
   });
+  const names = new Set<string>();
   const weights = await mkdtemp(path.join(tmpdir(), 'gmiseg-bench-'));
   try {
     for (const benchCase of suites.flatMap((suite) => suite.cases(options))) {
@@ -69,9 +72,12 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
         const added = await peers?.join({ ...benchCase, settings }, folder);
         const shared = { ...settings, ...added?.settings };
         const drawn = await writeRandomWeights(shared, weights, signal);
-        const contenders = chosen([...(added?.contenders ?? []), ...benchCase.contenders], options).map(
-          (spec) => ({ ...spec, settings: { ...shared, ...drawn, ...spec.settings } }),
-        );
+        const all = [...(added?.contenders ?? []), ...benchCase.contenders];
+        for (const { name } of all) names.add(name);
+        const contenders = all
+          .filter(({ name }) => options.contenders?.includes(name) ?? true)
+          .map((spec) => ({ ...spec, settings: { ...shared, ...drawn, ...spec.settings } }));
+        if (contenders.length === 0) continue;
         const result = await runCase(benchCase, contenders, {
           rounds: options.rounds,
           fresh: options.fresh,
@@ -88,16 +94,13 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
   } finally {
     await rm(weights, { recursive: true, force: true });
   }
+  if (cases.length === 0) {
+    throw new GmisegError(
+      'ERR_INVALID_ARG',
+      `Nobody is called ${options.contenders?.join(' or ')}; choose among ${[...names].join(', ')}.`,
+    );
+  }
   return await report();
-}
-
-/** @throws GmisegError ERR_INVALID_ARG where nobody of that name takes part */
-function chosen(all: readonly ContenderSpec[], { contenders }: BenchOptions): readonly ContenderSpec[] {
-  if (contenders === undefined) return all;
-  const there = all.filter(({ name }) => contenders.includes(name));
-  if (there.length > 0) return there;
-  const names = all.map(({ name }) => name).join(', ');
-  throw new GmisegError('ERR_INVALID_ARG', `Nobody is called ${contenders.join(', ')}; choose among ${names}.`);
 }
 
 /** What makes the numbers less than they seem. */

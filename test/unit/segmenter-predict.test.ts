@@ -227,31 +227,43 @@ t.test('a device that is not there', async (t) => {
   await t.rejects(Segmenter.load({ config: TINY, device: 'cuda:99' }), { code: 'ERR_DEVICE_UNAVAILABLE' });
 });
 
-t.test('masks and stability are those of the logits, whatever the picture measures', async (t) => {
-  const segmenter = await load(t);
-  for (const [width, height] of [
-    [128, 128],
-    [48, 40],
-    [300, 200],
-    [17, 90],
-    [200, 3],
-  ] as const) {
-    const prompts = { points: [{ x: width / 2, y: height / 2, label: 1 as const }] };
-    const embedding = await segmenter.encode(picture(width, height));
-    const plain = await segmenter.predict(embedding, prompts, { multimask: true });
-    const { logits, ...full } = await segmenter.predict(embedding, prompts, {
-      multimask: true,
-      returnLogits: true,
-    });
-    // Rounding may turn what lies within it of the threshold.
-    const turned = plain.masks.filter(
-      (value, at) => value !== full.masks[at] && Math.abs(logits![at]!) > 1e-4,
-    );
-    t.equal(turned.length, 0, `${width} x ${height}: masks`);
-    t.same(plain.scores, full.scores);
-    const pixels = width * height;
-    const apart = plain.stability.map((value, at) => Math.abs(value - full.stability[at]!));
-    t.ok(Math.max(...apart) < 2 / pixels + 1e-3, `${width} x ${height}: stability`);
-    embedding.close();
-  }
-});
+for (const preprocessing of ['sam', 'centred'] as const)
+  t.test(
+    `masks and stability are those of the logits, whatever the picture measures: ${preprocessing}`,
+    async (t) => {
+      const config = { ...TINY, preprocessing };
+      const segmenter = await Segmenter.load({ checkpoint: TINY_WEIGHTS, config, device: 'cpu' });
+      t.teardown(() => segmenter.close());
+      t.equal(segmenter.info.preprocessing, preprocessing);
+      for (const [width, height] of [
+        [128, 128],
+        [48, 40],
+        [300, 200],
+        [17, 90],
+        [200, 3],
+      ] as const) {
+        // More than are decoded together.
+        const boxes = Array.from(
+          { length: 11 },
+          (_, at) => [0, 0, (width * (at + 1)) / 12, height / 2] as const,
+        );
+        const prompts = { boxes };
+        const embedding = await segmenter.encode(picture(width, height));
+        const plain = await segmenter.predict(embedding, prompts, { multimask: true });
+        const { logits, ...full } = await segmenter.predict(embedding, prompts, {
+          multimask: true,
+          returnLogits: true,
+        });
+        // Rounding may turn what lies within it of the threshold.
+        const turned = plain.masks.filter(
+          (value, at) => value !== full.masks[at] && Math.abs(logits![at]!) > 1e-4,
+        );
+        t.equal(turned.length, 0, `${width} x ${height}: masks`);
+        t.same(plain.scores, full.scores);
+        const pixels = width * height;
+        const apart = plain.stability.map((value, at) => Math.abs(value - full.stability[at]!));
+        t.ok(Math.max(...apart) < 2 / pixels + 1e-3, `${width} x ${height}: stability`);
+        embedding.close();
+      }
+    },
+  );

@@ -87,10 +87,6 @@ constexpr int64_t kEagerTokens = 1024, kEagerTokensOnGpu = 256;
 // Up to so many a mask of all scores costs a GPU less than longer queries and keys.
 constexpr int64_t kMaskedTokensOnGpu = 1024;
 
-}  // namespace
-
-namespace {
-
 // [B, H, W, C] -> H and W rounded up to whole windows: `padding` [C] below and right, zeros where that is
 // undefined.
 at::Tensor pad_to_windows(const at::Tensor& x, int64_t window_h, int64_t window_w,

@@ -32,11 +32,13 @@ at::Tensor LinearImpl::weight_for(const at::Tensor& x) const {
 }
 at::Tensor LinearImpl::forward_add(const at::Tensor& x, const at::Tensor& other) {
   if (packed_.defined()) return packed_linear_add(x, packed_, bias, other);
+  const auto own = weight_for(x);
   if (at::GradMode::is_enabled() || !x.is_cpu() || at::autocast::is_autocast_enabled(at::kCPU))
-    return other + linear_product(x, weight_for(x), bias);
+    return other + linear_product(x, own, bias);
+  if (prefers_onednn(x, own)) return linear_product(x, own, bias).add_(other);
   // The product adds up where the sum is wanted.
   auto y = (other + bias).contiguous();
-  y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), weight_for(x).t());
+  y.view({-1, y.size(-1)}).addmm_(x.reshape({-1, x.size(-1)}), own.t());
   return y;
 }
 bool LinearImpl::pack() {

@@ -27,13 +27,6 @@ bool is_amd_with_avx512() {
 #endif
 }
 
-bool by_onednn(const at::Tensor& x, const at::Tensor& weight) {
-  static const bool ahead = is_amd_with_avx512();
-  return ahead && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.is_cpu() &&
-         x.numel() >= kFewRows * x.size(-1) && !at::autocast::is_autocast_enabled(at::kCPU) &&
-         can_pack(weight);
-}
-
 struct Product : torch::autograd::Function<Product> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias) {
@@ -49,7 +42,7 @@ struct Product : torch::autograd::Function<Product> {
     at::Tensor dx, dw, db;
     if (context->needs_input_grad(0)) {
       const auto turned = weight.t().contiguous();
-      dx = by_onednn(dy, turned) ? packed_linear(dy, turned, {}) : at::matmul(dy, weight);
+      dx = prefers_onednn(dy, turned) ? packed_linear(dy, turned, {}) : at::matmul(dy, weight);
     }
     if (context->needs_input_grad(1)) dw = at::mm(rows.t(), x.reshape({-1, x.size(-1)}));
     if (context->needs_input_grad(2)) db = rows.sum(0);
@@ -59,8 +52,15 @@ struct Product : torch::autograd::Function<Product> {
 
 }  // namespace
 
+bool prefers_onednn(const at::Tensor& x, const at::Tensor& weight) {
+  static const bool ahead = is_amd_with_avx512();
+  return ahead && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.is_cpu() &&
+         x.numel() >= kFewRows * x.size(-1) && !at::autocast::is_autocast_enabled(at::kCPU) &&
+         can_pack(weight);
+}
+
 at::Tensor linear_product(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (!by_onednn(x, weight)) return at::linear(x, weight, bias);
+  if (!prefers_onednn(x, weight)) return at::linear(x, weight, bias);
   const auto whole = x.contiguous();
   if (at::GradMode::is_enabled()) return Product::apply(whole, weight, bias);
   return packed_linear(whole, weight.contiguous(), bias);

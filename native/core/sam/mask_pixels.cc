@@ -99,7 +99,8 @@ void write_masks(const at::Tensor& low_res, const Frame& frame, uint8_t* masks, 
   const Axis own_rows(frame.input_height, frame.height, 0, frame.height),
       own_columns(frame.input_width, frame.width, 0, frame.width);
   const bool same = frame.input_height == frame.height && frame.input_width == frame.width;
-  const auto one = [&](int64_t index) {
+  // A part of the rows of one mask.
+  const auto some = [&](int64_t index, int64_t first, int64_t last) {
     Counts counts;
     std::vector<uint8_t> unwanted(masks == nullptr ? static_cast<size_t>(frame.width) : 0);
     const auto target = [&](int64_t y) {
@@ -111,7 +112,7 @@ void write_masks(const at::Tensor& low_res, const Frame& frame, uint8_t* masks, 
       then(source.at(axis.from[i]), source.at(axis.to[i]), axis.left[i], axis.right[i]);
     };
     if (same) {
-      for (int64_t y = 0; y < frame.height; ++y) {
+      for (int64_t y = first; y < last; ++y) {
         blend(input, rows, y, [&](const float* a, const float* b, float left, float right) {
           cut(a, b, left, right, frame.width, target(y), &counts);
         });
@@ -126,20 +127,34 @@ void write_masks(const at::Tensor& low_res, const Frame& frame, uint8_t* masks, 
             return static_cast<const float*>(row.data());
           },
           own_columns);
-      for (int64_t y = 0; y < frame.height; ++y) {
+      for (int64_t y = first; y < last; ++y) {
         blend(own, own_rows, y, [&](const float* a, const float* b, float left, float right) {
           cut(a, b, left, right, frame.width, target(y), &counts);
         });
       }
     }
-    if (stability != nullptr) {
-      stability[index] =
-          counts.around == 0 ? 0 : static_cast<float>(counts.inside) / static_cast<float>(counts.around);
-    }
+    return counts;
   };
-  at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) one(index);
+  // Few masks are cut up, so that every thread has something to do.
+  const int64_t bands = std::clamp<int64_t>((at::get_num_threads() + count - 1) / count, 1, frame.height);
+  std::vector<Counts> counts(static_cast<size_t>(count * bands));
+  at::parallel_for(0, count * bands, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t job = begin; job < end; ++job) {
+      const int64_t band = job % bands;
+      counts[static_cast<size_t>(job)] =
+          some(job / bands, frame.height * band / bands, frame.height * (band + 1) / bands);
+    }
   });
+  if (stability == nullptr) return;
+  for (int64_t index = 0; index < count; ++index) {
+    Counts sum;
+    for (int64_t band = 0; band < bands; ++band) {
+      const auto& part = counts[static_cast<size_t>(index * bands + band)];
+      sum.inside += part.inside;
+      sum.around += part.around;
+    }
+    stability[index] = sum.around == 0 ? 0 : static_cast<float>(sum.inside) / static_cast<float>(sum.around);
+  }
 }
 
 }  // namespace gmiseg::sam

@@ -17,10 +17,10 @@ sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, 
 }
 
 Answer answer(sam::SamImpl& sam, TaskEncoderImpl& task_encoder, const Queries& queries,
-              const TaskState& state, const at::Tensor& positions, const sam::Prompts& prompts) {
+              const TaskState& state, const at::Tensor& positions) {
   Answer out;
   out.dense = task_encoder.predict(queries.maps, state, positions);
-  out.refined = refine(sam, queries.features, out.dense, positions, prompts);
+  out.refined = refine(sam, queries.features, out.dense, positions, {});
   return out;
 }
 

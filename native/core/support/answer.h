@@ -17,12 +17,12 @@ struct Answer {
   sam::DecodedMasks refined;  // one mask a row
 };
 
-// positions: PromptEncoder::dense_pe. `prompts`: further clicks, boxes or a mask, one row a query, or empty;
-// the dense logits are added to a mask.
+// positions: PromptEncoder::dense_pe.
 Answer answer(sam::SamImpl& sam, TaskEncoderImpl& task_encoder, const Queries& queries,
-              const TaskState& state, const at::Tensor& positions, const sam::Prompts& prompts = {});
+              const TaskState& state, const at::Tensor& positions);
 
-// SAM's masks from a dense prediction that is there already.
+// SAM's masks from a dense prediction that is there already. `prompts`: further clicks, boxes or a mask, one
+// row a query, or empty; the dense logits are added to a mask.
 sam::DecodedMasks refine(sam::SamImpl& sam, const sam::ImageFeatures& features, const DensePrediction& dense,
                          const at::Tensor& positions, const sam::Prompts& prompts);
 

@@ -9,7 +9,7 @@ import type { Settings } from './protocol.js';
  * drawing them, which takes longer and more memory.
  *
  * @param folder of a run, where the files of earlier cases may lie
- * @returns the settings' `model`; nothing where they name one, or no config
+ * @returns the settings' `model`; nothing where they name one, or no config, or none that works
  */
 export async function writeRandomWeights(
   { model, config, size }: Settings,
@@ -26,6 +26,9 @@ export async function writeRandomWeights(
     try {
       await writer.ask({ do: 'prepare', workload: 'weights', settings });
       await writer.ask({ do: 'repeat' });
+    } catch {
+      signal.throwIfAborted();
+      return {}; // whoever loads such a model will say what is wrong with it
     } finally {
       await writer.close();
     }

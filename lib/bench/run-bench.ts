@@ -71,13 +71,15 @@ export async function runBench(run: RunBenchOptions): Promise<BenchReport> {
         const settings = { ...benchCase.settings, ...made };
         const added = await peers?.join({ ...benchCase, settings }, folder);
         const shared = { ...settings, ...added?.settings };
-        const drawn = await writeRandomWeights(shared, weights, signal);
         const all = [...(added?.contenders ?? []), ...benchCase.contenders];
         for (const { name } of all) names.add(name);
-        const contenders = all
-          .filter(({ name }) => options.contenders?.includes(name) ?? true)
-          .map((spec) => ({ ...spec, settings: { ...shared, ...drawn, ...spec.settings } }));
-        if (contenders.length === 0) continue;
+        const wanted = all.filter(({ name }) => options.contenders?.includes(name) ?? true);
+        if (wanted.length === 0) continue;
+        const drawn = await writeRandomWeights(shared, weights, signal);
+        const contenders = wanted.map((spec) => ({
+          ...spec,
+          settings: { ...shared, ...drawn, ...spec.settings },
+        }));
         const result = await runCase(benchCase, contenders, {
           rounds: options.rounds,
           fresh: options.fresh,

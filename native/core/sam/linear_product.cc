@@ -17,11 +17,11 @@ using torch::autograd::variable_list;
 // Below, what surrounds a product by oneDNN costs more than it gains.
 constexpr int64_t kFewRows = 64;
 
-// MKL, LibTorch's own choice for float32, leaves AMD's AVX-512 alone.
-bool is_amd_with_avx512() {
+// MKL, LibTorch's own choice for float32, leaves AMD's AVX-512 alone; can_pack() asks for that.
+bool is_amd() {
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  return __builtin_cpu_is("amd") && __builtin_cpu_supports("avx512bw");
+  return __builtin_cpu_is("amd");
 #else
   return false;
 #endif
@@ -53,7 +53,7 @@ struct Product : torch::autograd::Function<Product> {
 }  // namespace
 
 bool prefers_onednn(const at::Tensor& x, const at::Tensor& weight) {
-  static const bool ahead = is_amd_with_avx512();
+  static const bool ahead = is_amd();
   return ahead && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.is_cpu() &&
          x.numel() >= kFewRows * x.size(-1) && !at::autocast::is_autocast_enabled(at::kCPU) &&
          can_pack(weight);

@@ -77,6 +77,7 @@ Batch Prompted::make_batch(int64_t number) const {
   const auto& config = model_.sam->config;
   const auto kind = kind_of(number);
 
+  const bool keep = keeps();
   Batch batch;
   std::vector<at::Tensor> images, targets, all_points, boxes;
   for (int64_t i = 0; i < options.batch_size; ++i) {
@@ -94,7 +95,7 @@ Batch Prompted::make_batch(int64_t number) const {
           at::randn({1, sample.image.size(0), frame.input_height, frame.input_width}, generator, at::kFloat);
       sam::on_picture(image, frame).add_(noise, deviation);
     }
-    if (keeps()) batch.keys.push_back(ActivationCache::key_of(image));
+    if (keep) batch.keys.push_back(ActivationCache::key_of(image));
     images.push_back(image);
     const auto others = index_.labels_in(ref);
     for (int64_t p = 0; p < options.prompts_per_image; ++p) {
